@@ -1,0 +1,128 @@
+"""Shapes of accounts."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import ConfigDict, Field, field_validator
+
+from app.accounts.models import ServiceAccountType, UserAccountType
+from app.core.schemas import Input, JsonObject, Name, Schema
+from app.events.schemas import EventBrief
+
+
+class UserInfo(Schema):
+    """What is known of a person beside the columns; each kind of account has its own object."""
+
+    sign_in_provider: str | None = None
+    phone_number: str | None = None
+    picture: str | None = None
+    reader_info: JsonObject | None = None
+    student_info: JsonObject | None = None
+    educator_info: JsonObject | None = None
+    school_admin_info: JsonObject | None = None
+    wriveted_admin_info: JsonObject | None = None
+    parent_info: JsonObject | None = None
+    other: JsonObject | None = None
+
+
+class WrivetedAdminDetail(Schema):
+    id: UUID
+    type: Literal[UserAccountType.WRIVETED]
+    name: str
+    email: str | None
+    is_active: bool
+    last_login_at: datetime | None
+    info: UserInfo | None
+    created_at: datetime
+    updated_at: datetime
+    newsletter: bool
+
+
+class ServiceAccountBrief(Schema):
+    id: UUID
+    name: str
+    type: ServiceAccountType
+    is_active: bool
+
+
+class AuthenticatedAccountBrief(Schema):
+    """Who you are: a person in ``user``, a program in ``service_account``."""
+
+    account_type: Literal["user", "service_account"]
+    token_expiry: datetime
+    user: WrivetedAdminDetail | None
+    service_account: ServiceAccountBrief | None
+
+
+class ServiceAccountCreatedResponse(ServiceAccountBrief):
+    access_token: str = Field(description="Shown this once: keep it where secrets are kept.")
+
+
+class LinkedSchool(Schema):
+    wriveted_identifier: UUID
+    name: str
+    official_identifier: str | None
+    country_code: str
+
+
+class ServiceAccountDetail(ServiceAccountBrief):
+    is_vendor: bool
+    info: JsonObject | None
+    created_at: datetime
+    updated_at: datetime
+    events: list[EventBrief] = Field(description="What it did last, as far as you may read it.")
+    schools: list[LinkedSchool]
+
+
+class SchoolLink(Input):
+    wriveted_identifier: UUID
+    name: str | None = Field(default=None, description="For whoever reads the request: the identifier alone decides.")
+
+
+SchoolLinks = Annotated[list[SchoolLink], Field(max_length=1_000)]
+IsVendor = Annotated[
+    bool, Field(description="For an account of type `lms` without linked schools: it serves every school.")
+]
+
+
+SCHOOL_EXAMPLE = {"wriveted_identifier": "a6ed1bb5-6bd8-4ed7-9c38-5cd4ea5bd2c1", "name": "Annandale North"}
+
+
+class ServiceAccountCreateIn(Input):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "Library system", "type": "lms", "schools": [SCHOOL_EXAMPLE]}]}
+    )
+
+    name: Name
+    type: ServiceAccountType
+    info: JsonObject | None = None
+    schools: SchoolLinks | None = None
+    is_vendor: IsVendor = False
+
+
+class ServiceAccountUpdateIn(Input):
+    """What is absent stays; ``schools`` and ``info`` are replaced as a whole, and cleared by null."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Library", "schools": [SCHOOL_EXAMPLE]}]})
+
+    name: Name | None = None
+    info: JsonObject | None = None
+    schools: SchoolLinks | None = None
+    is_vendor: IsVendor = False
+
+    @field_validator("name")
+    @classmethod
+    def _name_stays(cls, name: str | None) -> str | None:
+        if name is None:
+            raise ValueError("a service account has a name: leave the field out to keep the one it has")
+        return name
+
+
+class ServiceAccountRotateIn(Input):
+    overlap_hours: int = Field(
+        default=24,
+        ge=0,
+        le=720,
+        description="How long the present token works beside the new one; 0 revokes it at once.",
+    )

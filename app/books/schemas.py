@@ -1,0 +1,213 @@
+"""Shapes of the catalogue."""
+
+import enum
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from app.books.models import WorkType
+from app.core.isbn import Isbn
+from app.core.schemas import IdText, Input, JsonObject, Schema, Url
+
+MAX_PEOPLE = 100
+MAX_OTHER_ISBNS = 200
+
+
+def _blank_as_none(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _not_the_image_itself(value: object) -> object:
+    if isinstance(value, str) and value.lstrip()[:5].lower() == "data:":
+        raise PydanticCustomError(
+            "image_not_accepted", "Send the http(s) address of the cover; images themselves are not stored yet."
+        )
+    return value
+
+
+def _stripped(length: int) -> StringConstraints:
+    return StringConstraints(strip_whitespace=True, max_length=length)
+
+
+BLANK_IS_NONE = BeforeValidator(_blank_as_none)
+Article = Annotated[Annotated[str, _stripped(20)] | None, BLANK_IS_NONE]
+Heading = Annotated[Annotated[str, _stripped(512)] | None, BLANK_IS_NONE]
+FirstName = Annotated[Annotated[str, _stripped(200)] | None, BLANK_IS_NONE]
+LastName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+CoverUrl = Annotated[Url | None, BLANK_IS_NONE, BeforeValidator(_not_the_image_itself)]
+IsbnAsSent = Annotated[Any, WithJsonSchema({"type": ["string", "integer"], "description": "An ISBN in any form."})]
+WebAddress = Annotated[str, WithJsonSchema({"type": "string", "format": "uri", "minLength": 1})]
+
+
+class AnyCase(enum.StrEnum):
+    """A word that is also understood in another case."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "AnyCase | None":
+        return cls.__members__.get(value.upper()) if isinstance(value, str) else None
+
+
+class GenreSource(AnyCase):
+    """Whose list of genres a genre is from."""
+
+    BISAC = "BISAC"
+    BIC = "BIC"
+    THEMA = "THEMA"
+    LOCSH = "LOCSH"
+    HUMAN = "HUMAN"
+    VERTEXAI = "VERTEXAI"
+    OTHER = "OTHER"
+
+
+class LinkType(AnyCase):
+    RETAILER = "retailer"
+    REVIEW = "review"
+
+
+class Genre(Input):
+    name: str
+    source: GenreSource
+    code: str | None = None
+
+
+class LinkBrief(Input):
+    type: LinkType = LinkType.RETAILER
+    url: Url
+    retailer: str = "Amazon AU"
+
+
+class EditionInfo(Input):
+    """What publishers and libraries tell about an edition, coming in and going out."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    pages: str | None = None
+    summary_short: str | None = None
+    summary_long: str | None = None
+    genres: list[Genre] = Field(default_factory=list)
+    bic_qualifiers: list[str] = Field(default_factory=list)
+    thema_qualifiers: list[str] = Field(default_factory=list)
+    keywords: str | None = None
+    prodct: str | None = None
+    prodcc: str | None = None
+    cbmctext: str | None = None
+    cbmccode: str | None = None
+    interest_age: str | None = None
+    reading_age: str | None = None
+    country: str | None = None
+    medium_tags: list[str] = Field(default_factory=list)
+    image_flag: bool | None = None
+    links: list[LinkBrief] = Field(default_factory=list)
+    other: JsonObject | None = None
+
+
+class AuthorBrief(Schema):
+    id: IdText
+    first_name: str | None
+    last_name: str
+
+
+class IllustratorBrief(Schema):
+    id: int
+    first_name: str | None
+    last_name: str
+    info: JsonObject | None
+
+
+class WorkBrief(Schema):
+    id: IdText
+    type: WorkType | None
+    leading_article: str | None
+    title: str
+    subtitle: str | None
+    authors: list[AuthorBrief]
+
+
+class EditionBrief(Schema):
+    leading_article: str | None
+    title: str | None = Field(description="The edition's own title, else its work's.")
+    subtitle: str | None
+    cover_url: WebAddress | None
+    work_id: IdText | None
+    isbn: str
+
+
+class EditionDetail(EditionBrief):
+    series_name: str | None
+    series_number: int | None
+    authors: list[AuthorBrief] = Field(description="Those of its work.")
+    illustrators: list[IllustratorBrief]
+    date_published: int | None = Field(description="YYYYMMDD or YYYY, as publishers send it.")
+    info: EditionInfo | None
+
+
+class AuthorCreateIn(Input):
+    first_name: FirstName = None
+    last_name: LastName
+    info: JsonObject | None = None
+
+
+class IllustratorCreateIn(AuthorCreateIn):
+    pass
+
+
+class EditionData(Input):
+    """What can be said of an edition when it is added."""
+
+    work_id: int | None = Field(None, ge=1, lt=2**31, description="An existing work; only an admin may name one.")
+    leading_article: Article = None
+    title: Heading = None
+    subtitle: Heading = None
+    series_name: Heading = None
+    series_number: int | None = Field(None, ge=0, lt=2**31)
+    authors: list[AuthorCreateIn] | None = Field(None, max_length=MAX_PEOPLE)
+    illustrators: list[IllustratorCreateIn] | None = Field(None, max_length=MAX_PEOPLE)
+    cover_url: CoverUrl = Field(None, description="An http(s) address; images themselves are not taken here.")
+    date_published: int | None = Field(None, ge=0, le=99_991_231, description="YYYYMMDD or YYYY.")
+    labelset: JsonObject | None = Field(None, description="Not writable here: labels have doors of their own.")
+    info: EditionInfo | None = None
+    hydrated: bool = Field(False, description="True: this is all there is to know, nobody need look it up.")
+
+
+class EditionCreateIn(EditionData):
+    isbn: Isbn
+    other_isbns: list[Isbn] | None = Field(
+        None, max_length=MAX_OTHER_ISBNS, description="Other editions of the same work."
+    )
+
+
+class EditionRow(EditionData):
+    """A row of a bulk load. Its ISBNs are judged one by one, and what is unknown in it is ignored with a warning."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    isbn: IsbnAsSent
+    other_isbns: list[IsbnAsSent] | None = Field(None, max_length=MAX_OTHER_ISBNS)
+
+
+class BulkSummary(Schema):
+    """What became of the rows: received = created + updated + unchanged + rejected."""
+
+    received: int
+    created: int
+    updated: int = Field(description="Rows that added what a known edition lacked.")
+    unchanged: int = Field(description="Rows whose edition was known, and that had nothing to add.")
+    rejected: int
+
+
+class RowResult(Schema):
+    """What became of one row."""
+
+    index: int = Field(description="The row's place in the request, from 0.")
+    status: Literal["created", "updated", "unchanged", "rejected"]
+    isbn_sent: str | int | float | None = Field(description="The ISBN as it was sent; null if it was plain.")
+    isbn: str | None = Field(description="The 13 digits it was understood as.")
+    code: str | None = Field(description="A stable code for what there is to say.")
+    hint: str | None = Field(description="What to do about it.")
+
+
+class BulkReport(Schema):
+    msg: str
+    summary: BulkSummary
+    results: list[RowResult] = Field(description="Rows with something to say.")

@@ -1,0 +1,143 @@
+"""The verbs of the catalogue."""
+
+from collections.abc import Sequence
+from typing import Any, NoReturn, TypeAlias
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.books import queries
+from app.books.additions.report import Report, report_on
+from app.books.additions.rows import Batch, addition_of, forbidden_fields
+from app.books.additions.statements import add
+from app.books.briefs import Heading, shown_heading
+from app.books.schemas import (
+    EditionBrief,
+    EditionCreateIn,
+    EditionDetail,
+    EditionInfo,
+)
+from app.core.account import Account
+from app.core.db import driver_of, transaction_of
+from app.core.errors import (
+    AlreadyExists,
+    AtomicRejected,
+    FieldError,
+    FieldForbidden,
+    NotFound,
+    NothingUsable,
+    pointer,
+)
+from app.core.isbn import display
+from app.events import service as events
+
+SortKey: TypeAlias = tuple[str, str]
+"""Sort title and ISBN."""
+
+MAX_FAULTS = 100
+
+
+async def describe_edition(session: AsyncSession, isbn: str) -> EditionDetail:
+    """All that is shown of an edition, in one statement. Raises ``NotFound``."""
+    row = await (await driver_of(session).execute(queries.EDITION, [int(isbn)])).fetchone()
+    if row is None:
+        raise NotFound("There is no edition with this ISBN.")
+    *headings, number, work_id, cover_url, series_name, series_number, published, info, authors, illustrators = row
+    return EditionDetail.model_validate(
+        {
+            **_brief(headings, display(number), work_id, cover_url),
+            "series_name": series_name,
+            "series_number": series_number,
+            "authors": authors,
+            "illustrators": illustrators,
+            "date_published": published,
+            "info": None if info is None else EditionInfo.model_validate(info, extra="ignore"),
+        }
+    )
+
+
+async def list_editions(
+    session: AsyncSession,
+    account: Account,
+    *,
+    work_id: int | None,
+    query: str | None,
+    after: Sequence[Any] | None,
+    skip: int,
+    limit: int,
+) -> tuple[list[EditionBrief], SortKey | None]:
+    """A page of editions (see `queries.editions`), and the key of the last one."""
+    page = queries.editions(account.principals, work_id=work_id, query=query, after=after, skip=skip, limit=limit)
+    rows = (await session.execute(page)).all()
+    briefs = [_brief(headings, isbn, work, cover_url) for *headings, isbn, work, cover_url, _ in rows]
+    return [EditionBrief.model_validate(brief) for brief in briefs], (
+        rows[-1].sort_title,
+        rows[-1].isbn,
+    ) if rows else None
+
+
+async def add_edition(session: AsyncSession, account: Account, data: EditionCreateIn) -> EditionDetail:
+    """Add an edition, or what a known one lacks; nothing that is known is overwritten, moved or removed.
+
+    An unknown edition finds its work through its relatives (``other_isbns``), or by title and author (see
+    `matching`); otherwise a work is made. A name that is known is taken for the person who has it: people who only
+    share a name are told apart by an admin. Raises ``AlreadyExists`` if the edition is complete, or known under
+    another title.
+    """
+    if faults := forbidden_fields(data, is_admin=account.is_admin):
+        raise FieldForbidden(errors=faults)
+    (outcome,) = await add(session, [addition_of(data)])
+    if outcome.status == "rejected":
+        raise NotFound(errors=[FieldError("/work_id", "not_found", "There is no such work.")])
+    if outcome.conflicts:
+        raise AlreadyExists(
+            outcome.note.hint if outcome.note else "This edition is known, and it lacks nothing of that."
+        )
+    edition = await describe_edition(session, data.isbn)
+    if outcome.status != "unchanged":
+        events.record(
+            session,
+            "Edition created" if outcome.status == "created" else "Edition updated",
+            account=account,
+            description=f"ISBN {data.isbn}",
+            info={"isbn": data.isbn, "work_id": edition.work_id, "added": outcome.added},
+        )
+    return edition
+
+
+async def add_editions(session: AsyncSession, account: Account, batch: Batch, *, atomic: bool) -> Report:
+    """Add many editions by the same rules as one, in a number of statements that does not grow with them.
+
+    Raises ``NothingUsable`` if every row is rejected and, for an ``atomic`` request, ``AtomicRejected`` if one is.
+    """
+    await transaction_of(session).allow_bulk()
+    outcomes = await add(session, batch.additions)
+    report = report_on(batch, outcomes)
+    if batch.received and report.summary.rejected == batch.received:
+        _refuse(NothingUsable, report)
+    if atomic and report.summary.rejected:
+        _refuse(AtomicRejected, report)
+    events.record(
+        session,
+        "Bulk editions added",
+        account=account,
+        description=report.msg,
+        info=msgspec.structs.asdict(report.summary),
+    )
+    return report
+
+
+def _refuse(problem: type[AtomicRejected | NothingUsable], report: Report) -> NoReturn:
+    summary = report.summary
+    rejected = [result for result in report.results if result.status == "rejected"]
+    raise problem(
+        f"{summary.rejected} of {summary.received} rows cannot be used; nothing was written.",
+        errors=[FieldError(pointer(row.index), row.code, row.hint) for row in rejected[:MAX_FAULTS]],
+        summary=msgspec.to_builtins(summary),
+        results=msgspec.to_builtins(report.results),
+    )
+
+
+def _brief(headings: Sequence[str | None], isbn: str, work_id: int | None, cover_url: str | None) -> dict[str, Any]:
+    shown = shown_heading(Heading(*headings[:3]), Heading(*headings[3:]))
+    return {**shown._asdict(), "isbn": isbn, "work_id": work_id, "cover_url": cover_url}

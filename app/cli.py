@@ -1,0 +1,90 @@
+"""`wriveted`, the command of staff, developers and the image: collects every domain's commands."""
+
+import signal
+import socket
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from app.core import migrations
+from app.core.postmaster import ClusterError
+from app.serve import ServeError
+from app.serve import serve as serve_everything
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+db = typer.Typer(no_args_is_help=True, help="The database's migrations.")
+app.add_typer(db, name="db")
+
+
+class Door(StrEnum):
+    """One of the two APIs."""
+
+    public = "public"
+    internal = "internal"
+
+
+APPLICATIONS = {Door.public: "app.main:app", Door.internal: "app.internal_api:app"}
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="Of the public API; 0 takes any.")] = 8000,
+    internal_port: Annotated[int, typer.Option(help="Of the internal API; 0 takes any.")] = 8001,
+    data_dir: Annotated[Path, typer.Option(help="Keeps database and keys.")] = migrations.ROOT / ".wriveted",
+    seed: Annotated[bool, typer.Option("--seed/--no-seed", help="Plant the demonstration set.")] = True,
+) -> None:
+    """Set everything up on this machine and serve both APIs, for development."""
+    try:
+        serve_everything(port=port, internal_port=internal_port, data_dir=data_dir.resolve(), seed=seed)
+    except (ServeError, ClusterError) as error:
+        raise SystemExit(f"\nerror: {error}") from error
+
+
+@app.command()
+def run(
+    door: Door,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="PORT", help="The port to listen on.")] = 8000,
+    fd: Annotated[int | None, typer.Option(hidden=True, help="A bound socket to listen on instead.")] = None,
+) -> None:
+    """Run one API as the environment configures it; SIGTERM ends it once its requests are answered."""
+    config = uvicorn.Config(
+        APPLICATIONS[door],
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=8,
+    )
+    for each in (signal.SIGINT, signal.SIGTERM):  # what uvicorn raises again when it has ended by it
+        signal.signal(each, lambda *_: sys.exit(0))
+    uvicorn.Server(config).run(None if fd is None else [socket.socket(fileno=fd)])
+
+
+@db.command()
+def upgrade() -> None:
+    """Run the migrations that the database lacks."""
+    migrations.upgrade()
+
+
+@db.command()
+def check() -> None:
+    """Fail unless there is one newest migration, the database is at it, and it makes what the tables say."""
+    try:
+        migrations.check()
+    except migrations.MigrationError as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,91 @@
+"""Selects on collections that are worth a name."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, select
+
+from app.collections.models import Collection
+from app.core.db import Driver
+from app.core.text import fold
+
+ItemRow = tuple[int, int, int, str | None, int | None, str | None, str]
+"""id, copies_total, copies_available, info as JSON, ISBN, the edition's fragment, sort title."""
+
+_ITEM = """SELECT i.id, i.copies_total, i.copies_available, i.info::text, i.edition_isbn, e.brief, i.sort_title
+             FROM collection_items i LEFT JOIN editions e ON e.isbn = i.edition_isbn WHERE """
+_ON_SHELF = "i.collection_id = %s AND i.withdrawn_at IS NULL"
+_BEGINS_A_WORD = " AND ' ' || i.sort_title LIKE %s"
+_AFTER = " AND (i.sort_title, i.id) > (%s, %s)"
+
+# Holdings, and how far each is known: an item without an edition is counted, and can be no more than that. Each work
+# has at most one labelset, so nothing counts twice.
+READINESS = """
+SELECT count(*), count(*) FILTER (WHERE hydrated), count(*) FILTER (WHERE hydrated AND labelled),
+       count(*) FILTER (WHERE hydrated AND labelled AND good)
+  FROM (SELECT e.title IS NOT NULL AND e.cover_url IS NOT NULL AS hydrated,
+               l.min_age >= 0 AND l.max_age > 0 AND l.huey_summary IS NOT NULL
+               AND EXISTS (SELECT FROM labelset_hues h WHERE h.labelset_id = l.id)
+               AND EXISTS (SELECT FROM labelset_reading_abilities r WHERE r.labelset_id = l.id) AS labelled,
+               l.recommend_status = 'GOOD' AS good
+          FROM collection_items i
+          LEFT JOIN editions e ON e.isbn = i.edition_isbn
+          LEFT JOIN labelsets l ON l.work_id = e.work_id
+         WHERE i.collection_id = %s AND i.withdrawn_at IS NULL) AS holdings
+"""
+
+
+def collection_locked(which: ColumnElement[bool]) -> Select[Collection]:
+    """A collection that is about to be changed: whoever else changes it waits for the end of this transaction."""
+    return select(Collection).where(which).with_for_update()
+
+
+async def shelf(
+    driver: Driver, collection_id: UUID, *, query: str | None, after: Sequence[Any] | None, skip: int, limit: int
+) -> list[ItemRow]:
+    """A page of holdings in the order of their titles; ``after`` is the sort title and id of the last one seen."""
+    words = _words(query)
+    parameters = [collection_id, *words, *(after or ()), limit, skip]
+    return await (await driver.execute(_page(len(words), after is not None), parameters)).fetchall()
+
+
+async def number_on_shelf(driver: Driver, collection_id: UUID, query: str) -> int:
+    """How many holdings have a title in which every word of ``query`` begins a word."""
+    words = _words(query)
+    row = await (await driver.execute(_count(len(words)), [collection_id, *words])).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+async def holding(driver: Driver, collection_id: UUID, isbn: int) -> ItemRow | None:
+    """The holding of one edition."""
+    statement = "".join((_ITEM, _ON_SHELF, " AND i.edition_isbn = %s")).encode()
+    return await (await driver.execute(statement, [collection_id, isbn])).fetchone()
+
+
+async def holding_by_id(driver: Driver, item_id: int) -> ItemRow | None:
+    """A holding, also one that was withdrawn."""
+    return await (await driver.execute("".join((_ITEM, "i.id = %s")).encode(), [item_id])).fetchone()
+
+
+async def newest_holding(driver: Driver, collection_id: UUID) -> ItemRow | None:
+    """The holding that was added last."""
+    statement = "".join((_ITEM, _ON_SHELF, " ORDER BY i.id DESC LIMIT 1")).encode()
+    return await (await driver.execute(statement, [collection_id])).fetchone()
+
+
+def _words(query: str | None) -> list[str]:
+    """LIKE patterns; folding leaves no wildcard in them."""
+    return [f"% {word}%" for word in fold(query or "").split()]
+
+
+@cache
+def _page(words: int, after: bool) -> bytes:
+    order = " ORDER BY i.sort_title, i.id LIMIT %s OFFSET %s"
+    return "".join((_ITEM, _ON_SHELF, _BEGINS_A_WORD * words, _AFTER * after, order)).encode()
+
+
+@cache
+def _count(words: int) -> bytes:
+    return "".join(("SELECT count(*) FROM collection_items i WHERE ", _ON_SHELF, _BEGINS_A_WORD * words)).encode()

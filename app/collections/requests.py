@@ -1,0 +1,186 @@
+"""What a request about collections carries: the collection it names, the rows it brings and the terms it sets."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeVar
+from uuid import UUID
+
+from fastapi import Depends, Header, Query, Request
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
+
+from app.collections import queries, service
+from app.collections.models import Collection, CollectionItem
+from app.collections.service import Terms
+from app.collections.sync.plan import Plan, plan_changes
+from app.collections.sync.rows import Delta, Rows, Whole, decode_body, decode_rows
+from app.core.db import RequestTransaction, Session
+from app.core.errors import FieldError, Invalid, NotFound, PreconditionFailed, pointer
+from app.core.guards import Permission, get_claims
+from app.core.requests import RawBody
+from app.core.security import Claims
+from app.schools.models import School
+
+Answer = TypeVar("Answer")
+THREAD_FROM_BYTES = 64 * 1024
+"""Bodies from here on are understood beside the event loop, so that other requests do not wait for it."""
+
+IfMatch = Annotated[
+    str | None,
+    Header(max_length=200, description="The collection's ETag as last read; 412 if it has changed since."),
+]
+
+
+async def get_collection(collection_id: UUID, session: Session) -> Collection:
+    collection = await session.get(Collection, collection_id)
+    if collection is None:
+        raise NotFound("There is no such collection.")
+    return collection
+
+
+async def get_collection_to_change(
+    collection_id: UUID, transaction: RequestTransaction, if_match: IfMatch = None
+) -> Collection:
+    """The collection under a lock: those who change one do so one after the other."""
+    await transaction.allow_bulk()
+    collection = await transaction.session.scalar(queries.collection_locked(Collection.id == collection_id))
+    if collection is None:
+        raise NotFound("There is no such collection.")
+    service.require_version(collection, if_match)
+    return collection
+
+
+async def get_school_collection(wriveted_identifier: UUID, session: Session) -> Collection:
+    """A school's collection; an empty one about to be born where it has none yet."""
+    found = await session.scalar(select(Collection).where(Collection.school_id == wriveted_identifier))
+    return found or await _unborn(session, wriveted_identifier)
+
+
+async def get_school_collection_to_change(
+    wriveted_identifier: UUID, transaction: RequestTransaction, if_match: IfMatch = None
+) -> Collection:
+    """The same under a lock, if it exists."""
+    await transaction.allow_bulk()
+    session = transaction.session
+    found = await session.scalar(queries.collection_locked(Collection.school_id == wriveted_identifier))
+    if found is not None:
+        service.require_version(found, if_match)
+        return found
+    if if_match is not None:
+        raise PreconditionFailed("The school has no collection yet.")
+    return await _unborn(session, wriveted_identifier)
+
+
+async def _unborn(session: AsyncSession, school_id: UUID) -> Collection:
+    name = await session.scalar(select(School.name).where(School.wriveted_identifier == school_id))
+    if name is None:
+        raise NotFound("There is no such school.")
+    return Collection(name=f"{name} library"[:200], school_id=school_id, item_count=0)
+
+
+async def get_item_to_read(collection_item_id: int, session: Session) -> CollectionItem:
+    item = await session.get(CollectionItem, collection_item_id, options=[joinedload(CollectionItem.collection)])
+    if item is None:
+        raise NotFound("There is no such holding.")
+    return item
+
+
+async def get_terms(
+    ignore_conflicts: Annotated[
+        bool, Query(description="False: 409, and nothing written, if a row adds a book that is held already.")
+    ] = True,
+    merge_dicts: Annotated[
+        bool, Query(description="True: `info` is merged into what is stored; false: it takes its place.")
+    ] = False,
+    atomic: Annotated[
+        bool, Query(description="True: one row that cannot be used refuses the whole request (422).")
+    ] = False,
+    dry_run: Annotated[bool, Query(description="True: nothing is written; the answer tells what would be.")] = False,
+    max_removal_percent: Annotated[
+        int | None,
+        Query(
+            ge=0,
+            le=100,
+            description="409, and nothing written, if a larger share of the collection would be withdrawn. "
+            "Without it the school's own setting holds.",
+        ),
+    ] = None,
+    results: Annotated[
+        Literal["notable", "all"],
+        Query(description="Which rows the answer lists: those with something to say, or all."),
+    ] = "notable",
+) -> Terms:
+    return Terms(
+        atomic=atomic,
+        dry_run=dry_run,
+        merge_info=merge_dicts,
+        ignore_conflicts=ignore_conflicts,
+        max_removal_percent=max_removal_percent,
+        every_row=results == "all",
+    )
+
+
+async def count_bulk_change(request: Request, claims: Annotated[Claims, Depends(get_claims)]) -> None:
+    """Bulk changes have a budget of their own, for each account and collection."""
+    limit = request.app.state.settings.rate_limit_bulk
+    await request.app.state.limiter.take(f"bulk:{claims.id}:{request.url.path}", limit)
+
+
+async def get_replacement(request: Request, body: RawBody) -> Plan:
+    """The rows of a bare array that is to be the whole collection."""
+    return await _beside_the_loop(lambda: plan_changes(decode_rows(body, _limit(request)), replacing=True), body)
+
+
+async def get_changes(request: Request, body: RawBody) -> Plan:
+    """The rows of a bare array of changes."""
+    return await _beside_the_loop(lambda: plan_changes(decode_rows(body, _limit(request)), replacing=False), body)
+
+
+async def get_delta(request: Request, body: RawBody) -> tuple[Delta, Plan]:
+    """The fields of a PATCH and its rows."""
+    return await _beside_the_loop(lambda: _planned(decode_body(Delta, body, _limit(request)), False), body)
+
+
+async def get_whole(request: Request, body: RawBody) -> tuple[Whole, Plan]:
+    """A whole collection and its rows."""
+    return await _beside_the_loop(lambda: _planned(decode_body(Whole, body, _limit(request)), True), body)
+
+
+async def get_new_collection(whole: Annotated[tuple[Whole, Plan], Depends(get_whole)]) -> Collection:
+    """The collection about to be born."""
+    fields = whole[0]
+    if (fields.school_id is None) is (fields.user_id is None):
+        hint = "Name exactly one owner: a school or a user."
+        raise Invalid(hint, errors=[FieldError(pointer("school_id"), "one_owner", hint)])
+    return Collection(
+        name=fields.name, school_id=fields.school_id, user_id=fields.user_id, info=fields.info, item_count=0
+    )
+
+
+def _planned(parsed: tuple[Answer, Rows], replacing: bool) -> tuple[Answer, Plan]:
+    return parsed[0], plan_changes(parsed[1], replacing=replacing)
+
+
+def _limit(request: Request) -> int:
+    limit: int = request.app.state.settings.max_bulk_items
+    return limit
+
+
+async def _beside_the_loop(work: Callable[[], Answer], body: bytes) -> Answer:
+    return work() if len(body) < THREAD_FROM_BYTES else await asyncio.to_thread(work)
+
+
+BulkQuota = Depends(count_bulk_change)
+BulkTerms = Annotated[Terms, Depends(get_terms)]
+Replacement = Annotated[Plan, Depends(get_replacement)]
+Changes = Annotated[Plan, Depends(get_changes)]
+ParsedDelta = Annotated[tuple[Delta, Plan], Depends(get_delta)]
+ParsedWhole = Annotated[tuple[Whole, Plan], Depends(get_whole)]
+Creatable = Annotated[Collection, Permission("create", get_new_collection)]
+Readable = Annotated[Collection, Permission("read", get_collection)]
+Changeable = Annotated[Collection, Permission("update", get_collection_to_change)]
+Deletable = Annotated[Collection, Permission("delete", get_collection_to_change)]
+SchoolReadable = Annotated[Collection, Permission("read", get_school_collection)]
+SchoolChangeable = Annotated[Collection, Permission("update", get_school_collection_to_change)]
+ReadableItem = Annotated[CollectionItem, Permission("read", get_item_to_read)]

@@ -1,0 +1,266 @@
+"""Collections and their holdings: what library systems push and frontends read."""
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Header, Path, Query, Response
+
+from app.collections import queries, service, shelf
+from app.collections.models import Collection
+from app.collections.requests import (
+    BulkQuota,
+    BulkTerms,
+    Changeable,
+    Changes,
+    Creatable,
+    Deletable,
+    ParsedDelta,
+    ParsedWhole,
+    Readable,
+    ReadableItem,
+    Replacement,
+    SchoolChangeable,
+    SchoolReadable,
+)
+from app.collections.schemas import (
+    CollectionAndItemsUpdateIn,
+    CollectionBrief,
+    CollectionCreateIn,
+    CollectionDeleted,
+    CollectionInfo,
+    CollectionItemAndStatusCreateIn,
+    CollectionItemCreateIn,
+    CollectionItemDetail,
+    CollectionItemsResponse,
+    CollectionItemUpdate,
+    CollectionUpdateSummaryResponse,
+)
+from app.collections.sync.report import Report
+from app.core.db import Session, driver_of
+from app.core.errors import NotFound
+from app.core.guards import Caller
+from app.core.idempotency import Idempotent
+from app.core.isbn import Isbn
+from app.core.openapi import json_body
+from app.core.paging import Pages
+from app.core.requests import Door, bulk
+
+SCHOOL = "5dd4ba4e-9b8e-4f0c-8d0e-7b0d4b8a4b1c"
+ROWS = [
+    {"edition_isbn": "9780439023481", "copies_total": 3, "copies_available": 2},
+    {"isbn": "0-439-35807-8"},
+    {"info": {"title": "Our School, 1921-2021", "author": "The P&C"}},
+]
+REMOVAL = {"isbn": "9780439554930", "action": "remove"}
+
+router = APIRouter(prefix="/v1", tags=["collections"], route_class=Door)
+
+
+def report_answer(collection: Collection, report: Report) -> Response:
+    headers = {} if report.summary.dry_run else {"ETag": service.etag_of(collection)}
+    return Response(msgspec.json.encode(report), media_type="application/json", headers=headers)
+
+
+@router.post(
+    "/collection",
+    response_model=CollectionBrief,
+    openapi_extra=json_body(
+        CollectionCreateIn,
+        "Exactly one of `school_id` and `user_id` names the owner, who may have one collection.",
+        {"name": "School library", "school_id": SCHOOL, "items": ROWS},
+    ),
+)
+@bulk()
+async def create(
+    new: Creatable,
+    caller: Caller,
+    once: Idempotent,
+    parsed: ParsedWhole,
+    terms: BulkTerms,
+    session: Session,
+    response: Response,
+) -> Any:
+    """Create a collection, with its first holdings if there are any. 409 if the owner has one already."""
+    collection = await service.create(session, caller, new, parsed[1], terms)
+    response.headers["ETag"] = service.etag_of(collection)
+    return collection
+
+
+@router.get("/collection/{collection_id}", response_model=CollectionBrief)
+async def get(
+    collection: Readable, response: Response, if_none_match: Annotated[str | None, Header(max_length=200)] = None
+) -> Any:
+    """One collection. Its ETag changes with every change of the collection or of what it holds."""
+    etag = service.etag_of(collection)
+    if if_none_match is not None and etag in if_none_match:
+        return Response(status_code=304, headers={"ETag": etag})
+    response.headers["ETag"] = etag
+    return collection
+
+
+@router.put(
+    "/collection/{collection_id}",
+    response_model=CollectionBrief,
+    dependencies=[BulkQuota],
+    openapi_extra=json_body(
+        CollectionCreateIn,
+        "The whole collection. Its owner cannot be changed: name the same one, or none.",
+        {"name": "School library", "school_id": SCHOOL, "items": ROWS},
+    ),
+)
+@bulk()
+async def replace(
+    collection: Changeable,
+    caller: Caller,
+    once: Idempotent,
+    parsed: ParsedWhole,
+    terms: BulkTerms,
+    session: Session,
+    response: Response,
+) -> Any:
+    """Replace a collection's name, info and holdings. It keeps its id, and holdings that stay keep theirs."""
+    await service.replace(session, caller, collection, *parsed, terms)
+    response.headers["ETag"] = service.etag_of(collection)
+    return collection
+
+
+@router.patch(
+    "/collection/{collection_id}",
+    response_model=CollectionUpdateSummaryResponse,
+    dependencies=[BulkQuota],
+    openapi_extra=json_body(
+        CollectionAndItemsUpdateIn,
+        "What is to change; what is left out stays.",
+        {"name": "School library", "items": [*ROWS, REMOVAL]},
+    ),
+)
+@bulk()
+async def update(
+    collection: Changeable, caller: Caller, once: Idempotent, parsed: ParsedDelta, terms: BulkTerms, session: Session
+) -> Any:
+    """Rename a collection and add, update or remove holdings: in one transaction, whatever the number of rows."""
+    return report_answer(collection, await service.change(session, caller, collection, *parsed, terms))
+
+
+@router.delete("/collection/{collection_id}", response_model=CollectionDeleted)
+async def delete(collection: Deletable, caller: Caller, session: Session) -> Any:
+    """Delete a collection with all that it holds, and its history. This cannot be undone."""
+    await service.remove(session, caller, collection)
+    return CollectionDeleted()
+
+
+@router.get("/collection/{collection_id}/items", response_model=CollectionItemsResponse)
+async def list_items(
+    collection: Readable,
+    session: Session,
+    pages: Pages,
+    query: Annotated[
+        str | None, Query(max_length=200, description="Words that each begin a word of the title, in any order.")
+    ] = None,
+) -> Any:
+    """The holdings of a collection in the order of their titles; books whose title is not known come last."""
+    driver = driver_of(session)
+    rows = await queries.shelf(
+        driver, collection.id, query=query, after=pages.after, skip=pages.skip, limit=pages.limit
+    )
+    total = await queries.number_on_shelf(driver, collection.id, query) if query else collection.item_count
+    pages.offer_next(len(rows), shelf.key_of(rows[-1]) if rows else None)
+    answer = shelf.page_json(rows, pages.describe(total))
+    return Response(answer, media_type="application/json", headers=pages.headers)
+
+
+@router.put(
+    "/collection/{collection_id}/items",
+    response_model=CollectionUpdateSummaryResponse,
+    dependencies=[BulkQuota],
+    openapi_extra=json_body(list[CollectionItemCreateIn], "All holdings of the collection.", ROWS),
+)
+@bulk()
+async def replace_items(
+    collection: Changeable, caller: Caller, once: Idempotent, plan: Replacement, terms: BulkTerms, session: Session
+) -> Any:
+    """Make the collection hold exactly these books. Those that are not named are withdrawn, with their history."""
+    return report_answer(collection, await service.replace_items(session, caller, collection, plan, terms))
+
+
+@router.get("/collection/{collection_id}/info", response_model=CollectionInfo)
+async def get_info(collection: Readable, session: Session) -> Any:
+    """How much of the collection is known well enough to be recommended."""
+    return await service.count_readiness(session, collection)
+
+
+@router.post("/collection/{collection_id}/item", response_model=CollectionItemDetail)
+async def add_item(
+    collection: Changeable, caller: Caller, once: Idempotent, item: CollectionItemAndStatusCreateIn, session: Session
+) -> Any:
+    """Add one book. 409 if the collection holds its ISBN already; without an ISBN, `info.title` is needed."""
+    row = await service.add_item(session, caller, collection, item)
+    return Response(shelf.item_json(row), media_type="application/json")
+
+
+@router.get("/collection/{collection_id}/{isbn}", response_model=CollectionItemDetail)
+async def get_item_by_isbn(collection: Readable, isbn: Annotated[Isbn, Path()], session: Session) -> Any:
+    """The holding of one edition."""
+    row = await queries.holding(driver_of(session), collection.id, int(isbn))
+    if row is None:
+        raise NotFound("The collection does not hold this edition.")
+    return Response(shelf.item_json(row), media_type="application/json")
+
+
+@router.get("/collection-item/{collection_item_id}", response_model=CollectionItemDetail)
+async def get_item(item: ReadableItem, session: Session) -> Any:
+    """One holding by its id, also after it was withdrawn."""
+    row = await queries.holding_by_id(driver_of(session), item.id)
+    if row is None:
+        raise NotFound("There is no such holding.")
+    return Response(shelf.item_json(row), media_type="application/json")
+
+
+@router.get("/school/{wriveted_identifier}/collection", response_model=list[CollectionItemDetail], tags=["lms"])
+async def list_school_items(collection: SchoolReadable, session: Session, pages: Pages) -> Any:
+    """The holdings of a school's collection, as a bare array in the order of their titles; page with `Link`."""
+    driver = driver_of(session)
+    rows = await queries.shelf(driver, collection.id, query=None, after=pages.after, skip=pages.skip, limit=pages.limit)
+    pages.offer_next(len(rows), shelf.key_of(rows[-1]) if rows else None)
+    return Response(shelf.array_json(rows), media_type="application/json", headers=pages.headers)
+
+
+@router.post(
+    "/school/{wriveted_identifier}/collection",
+    response_model=CollectionUpdateSummaryResponse,
+    dependencies=[BulkQuota],
+    tags=["lms"],
+    openapi_extra=json_body(list[CollectionItemCreateIn], "All holdings of the school.", ROWS),
+)
+@bulk()
+async def sync_school(
+    collection: SchoolChangeable,
+    caller: Caller,
+    once: Idempotent,
+    plan: Replacement,
+    terms: BulkTerms,
+    session: Session,
+) -> Any:
+    """Make a school's collection hold exactly these books; the first sync creates the collection."""
+    collection = await service.first_sync(session, caller, collection)
+    return report_answer(collection, await service.replace_items(session, caller, collection, plan, terms))
+
+
+@router.patch(
+    "/school/{wriveted_identifier}/collection",
+    response_model=CollectionUpdateSummaryResponse,
+    dependencies=[BulkQuota],
+    tags=["lms"],
+    openapi_extra=json_body(
+        list[CollectionItemUpdate],
+        "What is to change.",
+        [*ROWS, REMOVAL],
+    ),
+)
+@bulk()
+async def change_school(
+    collection: SchoolChangeable, caller: Caller, once: Idempotent, plan: Changes, terms: BulkTerms, session: Session
+) -> Any:
+    """Add, update and remove books of a school's collection; the first change creates the collection."""
+    collection = await service.first_sync(session, caller, collection)
+    return report_answer(collection, await service.apply_changes(session, caller, collection, plan, terms))

@@ -1,0 +1,28 @@
+"""Who is asking, as services see it."""
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from app.core.security import Claims
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The one who asks, as the database knows it at this request."""
+
+    kind: Literal["user", "service_account"]
+    id: UUID
+    type: str
+    name: str
+    principals: frozenset[str]
+    claims: Claims
+
+    @property
+    def is_admin(self) -> bool:
+        return "role:admin" in self.principals
+
+    @property
+    def subject(self) -> str:
+        """How logs, limits and stored keys name this account: its kind and id, never its name."""
+        return f"{self.kind}:{self.id}"

@@ -1,0 +1,218 @@
+"""The database: one engine, one connection and one transaction per request; the only place that commits."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, TypeAlias, cast
+
+import msgspec
+import psycopg
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from fastapi import Depends, Request
+from sqlalchemy import DateTime, MetaData, PoolProxiedConnection
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Connection as SyncConnection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.util import greenlet_spawn
+
+from app.core.config import Settings
+
+READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+IDLE_SECONDS_BEFORE_A_PING = 1.0
+BULK_WORK_MEM = "64MB"
+KEEPALIVE = {
+    "connect_timeout": 3,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+Driver: TypeAlias = psycopg.AsyncConnection[Any]
+
+
+class Base(DeclarativeBase):
+    """Every table. Constraints are named by convention, timestamps carry a time zone, JSON is ``jsonb``."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar = {datetime: DateTime(timezone=True), dict[str, Any]: JSONB(none_as_null=True)}
+
+
+class Transaction:
+    """One unit of work on one connection. The session is made when it is first asked for."""
+
+    def __init__(self, database: "Database", lease: PoolProxiedConnection) -> None:
+        self.database = database
+        self.driver = cast(Driver, lease.driver_connection)
+        self.rollback_only = False
+        self._lease = lease
+        self._session: AsyncSession | None = None
+
+    @property
+    def session(self) -> AsyncSession:
+        if self._session is None:
+            connection = SyncConnection(self.database.engine.sync_engine, connection=self._lease)
+            self._session = AsyncSession(
+                bind=AsyncConnection(self.database.engine, sync_connection=connection),
+                expire_on_commit=False,
+                info={"transaction": self},
+            )
+        return self._session
+
+    async def allow_bulk(self) -> None:
+        """Give this transaction the time and memory of a bulk change: long statements, long waits, large sorts."""
+        settings = self.database.settings
+        await self.driver.execute(
+            """SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
+                      set_config('work_mem', %s, true)""",
+            (f"{settings.bulk_statement_timeout}s", f"{settings.bulk_lock_timeout}s", BULK_WORK_MEM),
+        )
+
+    async def finish(self) -> None:
+        """Write what the session still holds, then commit; or undo everything for a rehearsal."""
+        if self._session is not None:
+            await self._session.flush()
+        if self.rollback_only:
+            await self.driver.rollback()
+        else:
+            await self.driver.commit()
+
+    async def close(self) -> None:
+        if self._session is not None:
+            self._session.expunge_all()
+
+
+class Database:
+    """The engine, and the leases that requests, tasks and commands take from its pool."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.engine = create_async_engine(
+            settings.sqlalchemy_url,
+            pool_size=settings.database_pool_size,
+            max_overflow=settings.database_max_overflow,
+            pool_timeout=settings.database_pool_timeout,
+            pool_recycle=900,
+            pool_use_lifo=True,
+            json_serializer=lambda value: msgspec.json.encode(value).decode(),
+            json_deserializer=msgspec.json.decode,
+            connect_args={"options": _session_options(settings), **KEEPALIVE},
+        )
+
+    @asynccontextmanager
+    async def transaction(self, *, reading: bool = False) -> AsyncIterator[Transaction]:
+        """One unit of work: committed when the block is left, rolled back on an error.
+
+        ``reading`` runs every statement by itself, which saves a read its BEGIN and COMMIT.
+        """
+        lease = await self._lease()
+        transaction = Transaction(self, lease)
+        try:
+            if transaction.driver.autocommit is not reading:
+                await transaction.driver.set_autocommit(reading)
+            yield transaction
+            await transaction.finish()
+        except BaseException:
+            if transaction.driver.closed:
+                lease.invalidate()
+            else:
+                await transaction.driver.rollback()
+            raise
+        finally:
+            await transaction.close()
+            if lease.record_info is not None:
+                lease.record_info["used_at"] = time.monotonic()
+            await greenlet_spawn(lease.close)
+
+    async def _lease(self) -> PoolProxiedConnection:
+        """A connection that answers: one that has been idle is asked first, a dead one replaced."""
+        for _ in range(self.settings.database_pool_size + self.settings.database_max_overflow + 1):
+            lease = await self.engine.raw_connection()
+            used_at = (lease.record_info or {}).get("used_at")
+            if used_at is None or time.monotonic() - used_at < IDLE_SECONDS_BEFORE_A_PING:
+                return lease
+            try:
+                await cast(Driver, lease.driver_connection).execute("SELECT 1")
+                await cast(Driver, lease.driver_connection).rollback()
+            except psycopg.OperationalError:
+                lease.invalidate()
+                await greenlet_spawn(lease.close)
+            else:
+                return lease
+        raise psycopg.OperationalError("no connection of the pool answers")
+
+    async def objections(self) -> list[str]:
+        """What keeps this process from serving: an empty list when it is ready."""
+        try:
+            async with self.transaction(reading=True) as transaction:
+                found = await current_revision(transaction.driver)
+        except (psycopg.Error, SQLAlchemyError, OSError) as error:
+            return [f"the database does not answer ({type(error).__name__})"]
+        expected = expected_revision()
+        return [] if found == expected else [f"migrations are at {found}, this release expects {expected}"]
+
+    async def dispose(self) -> None:
+        await self.engine.dispose()
+
+
+async def current_revision(driver: Driver) -> str | None:
+    """The migration that the database is at; None where none has run."""
+    exists = await (await driver.execute("SELECT to_regclass('alembic_version') IS NOT NULL")).fetchone()
+    if exists is None or not exists[0]:
+        return None
+    row = await (await driver.execute("SELECT version_num FROM alembic_version")).fetchone()
+    return None if row is None else str(row[0])
+
+
+def expected_revision() -> str | None:
+    """The newest migration that this release carries."""
+    return ScriptDirectory.from_config(Config("alembic.ini")).get_current_head()
+
+
+def transaction_of(session: AsyncSession) -> Transaction:
+    """The transaction that a session belongs to."""
+    return cast(Transaction, session.info["transaction"])
+
+
+def driver_of(session: AsyncSession) -> Driver:
+    """The psycopg connection under a session, in the same transaction: for COPY and hot statements."""
+    return transaction_of(session).driver
+
+
+def _session_options(settings: Settings) -> str:
+    milliseconds = {
+        "statement_timeout": settings.statement_timeout,
+        "lock_timeout": settings.lock_timeout,
+        "idle_in_transaction_session_timeout": settings.idle_in_transaction_timeout,
+    }
+    limits = " ".join(f"-c {name}={round(seconds * 1000)}" for name, seconds in milliseconds.items())
+    return f"{limits} -c search_path=public -c timezone=UTC -c application_name=wriveted"
+
+
+async def get_transaction(request: Request) -> AsyncIterator[Transaction]:
+    """The request's transaction; it ends after the answer is built and before it is sent."""
+    database: Database = request.app.state.database
+    async with database.transaction(reading=request.method in READING_METHODS) as transaction:
+        yield transaction
+
+
+RequestTransaction = Annotated[Transaction, Depends(get_transaction, scope="function")]
+
+
+async def get_session(transaction: RequestTransaction) -> AsyncSession:
+    return transaction.session
+
+
+Session = Annotated[AsyncSession, Depends(get_session)]

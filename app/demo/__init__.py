@@ -1,0 +1,139 @@
+"""A small demonstration set, for development and for trying the API out: a few schools, real books, a collection.
+
+``books.csv`` is a middle-school classroom library (facts from jmkemp20/DashboardUI, MIT licence); the schools are from
+the register of New Zealand schools (nzherald/SchoolRollNZ, CC BY 4.0).
+"""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType, WrivetedAdmin
+from app.accounts.principals import ADMIN
+from app.books.additions.rows import read_batch
+from app.books.service import add_editions
+from app.collections import service as collections
+from app.collections.models import Collection
+from app.collections.service import Terms
+from app.collections.sync.plan import plan_changes
+from app.collections.sync.rows import decode_rows
+from app.core.account import Account
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.security import Tokens
+from app.core.text import fold
+from app.schools.models import School, SchoolState
+
+DEMO = UUID("8f14c1f6-0e0b-4c1c-9a55-6d9f3a5b8c10")
+TOKEN_LIFETIME = timedelta(days=30)
+
+
+class Place(NamedTuple):
+    name: str
+    official_identifier: str
+    suburb: str
+    postcode: str
+
+
+PLACES = (
+    Place("Beachlands School", "1224", "Beachlands", "2018"),
+    Place("Wellsford School", "1126", "Wellsford", "0900"),
+    Place("Balmoral School (Auckland)", "1219", "Mount Eden", "1024"),
+    Place("Waiheke Island Steiner School", "779", "Waiheke Island", "1081"),
+)
+SERVICES: Mapping[str, ServiceAccountType] = {
+    "backend": ServiceAccountType.BACKEND,
+    "lms": ServiceAccountType.LMS,
+    "library": ServiceAccountType.SCHOOL,
+    "kiosk": ServiceAccountType.KIOSK,
+}
+
+
+async def plant(settings: Settings) -> dict[str, str]:
+    """Store the demonstration set unless it is there, and return a fresh token for each role.
+
+    The roles are ``admin`` and the service accounts ``backend``, ``lms``, ``library`` and ``kiosk``, the last three
+    linked to the first school. Raises ``SystemExit`` in production.
+    """
+    if settings.environment == "production":
+        raise SystemExit("The demonstration set is for development; this is production.")
+    tokens = Tokens.of(settings)
+    database = Database(settings)
+    try:
+        async with database.transaction() as transaction:
+            if await transaction.session.get(WrivetedAdmin, _id("admin")) is None:
+                await transaction.allow_bulk()
+                await _plant(transaction.session, tokens)
+    finally:
+        await database.dispose()
+    issued = {"admin": tokens.issue("user-account", _id("admin"), TOKEN_LIFETIME)}
+    for role in SERVICES:
+        issued[role] = tokens.issue("service-account", _id(role), TOKEN_LIFETIME, extra={"ver": 1})
+    return issued
+
+
+async def _plant(session: AsyncSession, tokens: Tokens) -> None:
+    admin = WrivetedAdmin(id=_id("admin"), name="Demo Admin", email="admin@demo.invalid")
+    schools = [_school(place) for place in PLACES]
+    session.add_all([admin, *schools])
+    await session.flush()
+    for role, kind in SERVICES.items():
+        account = ServiceAccount(id=_id(role), name=f"Demo {role}", type=kind)
+        if role != "backend":
+            account.links = [ServiceAccountSchool(school_id=schools[0].wriveted_identifier)]
+        session.add(account)
+    await session.flush()
+    claims = tokens.read(tokens.issue("user-account", admin.id, TOKEN_LIFETIME))
+    planter = Account("user", admin.id, admin.type, admin.name, frozenset({ADMIN}), claims)
+    books = list(_books())
+    editions = json.dumps([{name: value for name, value in book.items() if name != "copies"} for book in books])
+    await add_editions(session, planter, read_batch(editions.encode(), len(books), is_admin=True), atomic=True)
+    collection = Collection(
+        id=_id("collection"), name=f"{schools[0].name} library", school_id=schools[0].wriveted_identifier, item_count=0
+    )
+    rows = json.dumps([{"isbn": book["isbn"], "copies_total": book["copies"]} for book in books])
+    plan = plan_changes(decode_rows(rows.encode(), len(books)), replacing=True)
+    await collections.create(session, planter, collection, plan, Terms(atomic=True))
+
+
+def _id(name: str) -> UUID:
+    """The same id at every planting."""
+    return uuid5(DEMO, name)
+
+
+def _school(place: Place) -> School:
+    return School(
+        wriveted_identifier=_id(place.name),
+        name=place.name,
+        search_name=fold(place.name),
+        country_code="NZL",
+        official_identifier=place.official_identifier,
+        state=SchoolState.ACTIVE,
+        info={"location": {"suburb": place.suburb, "state": "Auckland", "postcode": place.postcode}, "experiments": {}},
+    )
+
+
+def _books() -> Iterator[dict[str, Any]]:
+    with Path(__file__).with_name("books.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            yield {
+                "isbn": row["isbn"],
+                "leading_article": row["leading_article"] or None,
+                "title": row["title"],
+                "authors": [_person(name) for name in row["authors"].split("; ") if name],
+                "illustrators": [_person(name) for name in row["illustrators"].split("; ") if name],
+                "info": {"pages": row["pages"] or None},
+                "hydrated": True,
+                "copies": int(row["copies"]),
+            }
+
+
+def _person(name: str) -> dict[str, str | None]:
+    first, _, last = name.rpartition(" ")
+    return {"first_name": first or None, "last_name": last}

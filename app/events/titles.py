@@ -1,0 +1,71 @@
+"""Titles that the system itself emits: an event of that title is evidence, so only an administrator may post one."""
+
+SYSTEM_TITLES = (
+    "Booklist created",
+    "Bulk created schools",
+    "Bulk editions added",
+    "Class Deleted",
+    "Collection Reset",
+    "Collection Update",
+    "Collection created",
+    "Collection deleted",
+    "Collection item activity created",
+    "Collection item added",
+    "Compared booklist and collection",
+    "Created reading pathway lists",
+    "Edition updated",
+    "GPT Labeling Failed",
+    "Huey Books terms accepted",
+    "Hydration: Begin batch",
+    "Hydration: Finish",
+    "Hydration: Nielsen API error",
+    "Hydration: Nielsen rate limit error",
+    "Labels updated",
+    "Made a recommendation",
+    "New class created",
+    "New school created",
+    "No books",
+    "Notification Sent: Reading Logged",
+    "Notification: Supporter left feedback",
+    "School Deleted",
+    "School Updated",
+    "SendGrid contact upsert requested",
+    "SendGrid email sent",
+    "Service account created",
+    "Service account credential rotated",
+    "Service account deleted",
+    "Service account updated",
+    "Shopify: Order placed",
+    "Student account created",
+    "Subscription cancelled",
+    "Subscription payment received",
+    "Subscription started",
+    "Subscription updated",
+    "Supporter encouragement: Reading feedback sent",
+    "Token minted",
+    "Unknown Book added to Collection",
+    "User account created",
+    "User account deleted",
+    "User created",
+    "User logged in",
+    "Work created",
+    "Work deleted",
+    "Work referenced by a booklist has no editions",
+    "Work updated",
+)
+SYSTEM_TITLE_STEMS = ("School account made ",)
+"""Titles that go on with a word of the moment."""
+
+
+def is_system_title(title: str) -> bool:
+    """Whether a reader would take the title for one of the system's, whatever its case and spacing."""
+    folded = _folded(title)
+    return folded in _titles or f"{folded} ".startswith(_stems)
+
+
+def _folded(title: str) -> str:
+    return " ".join(title.casefold().split())
+
+
+_titles = frozenset(map(_folded, SYSTEM_TITLES))
+_stems = tuple(f"{_folded(stem)} " for stem in SYSTEM_TITLE_STEMS)

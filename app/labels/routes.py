@@ -1,0 +1,36 @@
+"""The doors of labels."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from app.core.db import Session
+from app.core.guards import Caller
+from app.core.openapi import json_body
+from app.core.requests import Door, RawBody, bulk
+from app.labels import service
+from app.labels.schemas import KnownAndTaggedEditionCounts
+from app.labels.service import IsbnList, read_isbns
+
+THREAD_FROM_BYTES = 64 * 1024
+"""Bodies from here on are understood beside the event loop, so that other requests do not wait."""
+
+router = APIRouter(prefix="/v1", tags=["labels"], route_class=Door)
+
+
+async def get_isbns(request: Request, caller: Caller, body: RawBody) -> IsbnList:
+    limit = request.app.state.settings.max_bulk_items
+    if len(body) < THREAD_FROM_BYTES:
+        return read_isbns(body, limit)
+    return await asyncio.to_thread(read_isbns, body, limit)
+
+
+@router.post(
+    "/editions/compare",
+    openapi_extra=json_body(list[str | int], "ISBNs in any form.", ["9780439023481", "0-439-35807-8"]),
+)
+@bulk()
+async def compare(isbns: Annotated[IsbnList, Depends(get_isbns)], session: Session) -> KnownAndTaggedEditionCounts:
+    """How many of these ISBNs are valid, how many are known, and how many of those have labels that were checked."""
+    return await service.compare_editions(session, isbns)

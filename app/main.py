@@ -1,0 +1,66 @@
+"""The public API: every domain's doors in one application. ``uvicorn app.main:app`` serves it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from app.accounts import routes as accounts
+from app.accounts.authenticate import authenticate
+from app.books import routes as books
+from app.collections import routes as collections
+from app.core.config import Settings, settings
+from app.core.db import Database
+from app.core.http import create_app
+from app.core.security import Tokens
+from app.events import routes as events
+from app.labels import routes as labels
+from app.schools import routes as schools
+
+DESCRIPTION = """Helps children find books that they will love, out of the books that their own school library holds.
+
+Send a token with every request: `Authorization: Bearer <token>`. Refusals are problem documents (RFC 9457): their
+`code` is stable, their `type` leads to a page that says what to do. Lists take `limit` (100, at most 1,000) and name
+their next page in the header `Link`.
+"""
+ROUTERS = (
+    accounts.router,
+    schools.router,
+    collections.router,
+    labels.router,
+    books.router,
+    events.router,
+)
+
+
+def create_public_app(settings: Settings, *, database: Database | None = None) -> FastAPI:
+    """The public application on these settings. A database that is handed in stays open when the application ends."""
+    own = Database(settings) if database is None else database
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        if database is None:
+            await own.dispose()
+
+    app = create_app(
+        title="Huey Books",
+        version=version("wriveted-api"),
+        description=DESCRIPTION,
+        routers=ROUTERS,
+        settings=settings,
+        database=own,
+        authenticate=authenticate,
+        docs=True,
+        lifespan=lifespan,
+    )
+    app.state.tokens = Tokens.of(settings)
+    return app
+
+
+def __getattr__(name: str) -> FastAPI:
+    """``app`` is made when a server asks for it, so that importing this module needs no settings."""
+    if name != "app":
+        raise AttributeError(name)
+    return create_public_app(settings())

@@ -1,0 +1,24 @@
+"""The countries of ISO 3166-1, from `countries.csv`: the first migration seeds their table with them."""
+
+import csv
+from pathlib import Path
+from typing import TypedDict
+
+
+class CountryRow(TypedDict):
+    """A row of the table ``countries``: alpha-3 code, international dialling code, English name."""
+
+    id: str
+    phonecode: int
+    name: str
+
+
+def country_rows() -> list[CountryRow]:
+    """All 249, in the order of their codes."""
+    with Path(__file__).with_name("countries.csv").open(encoding="utf-8", newline="") as file:
+        return [
+            CountryRow(id=row["id"], phonecode=int(row["phonecode"]), name=row["name"]) for row in csv.DictReader(file)
+        ]
+
+
+CODES = frozenset(row["id"] for row in country_rows())

@@ -1,0 +1,104 @@
+"""What staff do at a terminal."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner, Result
+
+from app.accounts import commands
+from app.core.config import Settings
+from app.events.models import Event
+from tests.world import Client, World
+
+Run = Callable[..., Awaitable[Result]]
+
+
+@pytest.fixture
+def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command, beside the event loop of the tests."""
+    monkeypatch.setattr(commands, "settings", lambda: settings)
+
+    async def run(*arguments: object) -> Result:
+        return await asyncio.to_thread(lambda: CliRunner().invoke(commands.app, [str(each) for each in arguments]))
+
+    return run
+
+
+async def test_a_token_for_a_service_account_is_all_that_is_printed(run: Run, world: World) -> None:
+    lms = await world.lms()
+    result = await run("token", "--service-account", lms.id, "--hours", 2, "--reason", "Ticket 9")
+    assert result.exit_code == 0, result.output
+    token = result.stdout.strip()
+    claims = world.tokens.read(token)
+    assert claims.expires_at - claims.issued_at == timedelta(hours=2)
+    assert (await Client(lms.http, lms.id, token).get("/auth/me")).status_code == 200
+    async with world.session() as session:
+        events = await session.scalars(select(Event).where(Event.info["subject"].astext.endswith(str(lms.id))))
+        assert [(event.title, event.info["reason"]) for event in events] == [("Token minted", "Ticket 9")]
+
+
+async def test_a_token_for_an_admin_by_id(run: Run, world: World) -> None:
+    admin = await world.admin()
+    result = await run("token", "--user", admin.id)
+    assert (await Client(admin.http, admin.id, result.stdout.strip()).get("/auth/me")).json()["user"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ([], 2),
+        (["--service-account", uuid4(), "--user", "ada@example.com"], 2),
+        (["--service-account", "7"], 2),
+        (["--user", "ada@example.com", "--hours", "25"], 2),
+        (["--user", "nobody@example.com"], 1),
+        (["--service-account", uuid4()], 1),
+    ],
+)
+async def test_no_token_for_nobody_for_two_or_for_long(run: Run, arguments: list[object], code: int) -> None:
+    result = await run("token", *arguments)
+    assert result.exit_code == code
+    assert result.stdout == ""
+    assert result.stderr
+
+
+async def test_a_service_account_is_created_with_its_schools(run: Run, world: World) -> None:
+    north, south = await world.school(), await world.school()
+    schools = [str(school.wriveted_identifier) for school in (north, south)]
+    name = f"Library system {uuid4()}"
+    result = await run(
+        "service-account",
+        "create",
+        "--type",
+        "lms",
+        "--name",
+        name,
+        "--school",
+        schools[0],
+        "--school",
+        schools[1],
+    )
+    assert result.exit_code == 0, result.output
+    token = result.stdout.strip()
+    claims = world.tokens.read(token)
+    assert (await Client(world.http, claims.id, token).get("/auth/me")).json()["service_account"]["name"] == name
+    detail = (await (await world.admin()).get(f"/service-account/{claims.id}")).json()
+    assert {school["wriveted_identifier"] for school in detail["schools"]} == set(schools)
+
+
+async def test_an_unknown_school_is_said_and_nothing_is_created(run: Run, world: World) -> None:
+    name = f"Lost {uuid4()}"
+    result = await run("service-account", "create", "--type", "lms", "--name", name, "--school", UUID(int=9))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no such school" in result.stderr
+    listed = (await (await world.admin()).get("/service-accounts?limit=1000")).json()
+    assert name not in {each["name"] for each in listed}
+
+
+async def test_a_service_account_without_a_name_is_not_created(run: Run) -> None:
+    result = await run("service-account", "create", "--type", "lms", "--name", " ")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "name" in result.stderr

@@ -1,0 +1,123 @@
+"""What tests are about: schools and accounts, made directly in the database, and clients that speak as them."""
+
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType, UserAccountType, WrivetedAdmin
+from app.collections.models import Collection
+from app.core.db import Database
+from app.core.security import Tokens
+from app.core.text import fold
+from app.schools.models import School, SchoolState
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Client:
+    """An HTTP client that sends one account's token."""
+
+    http: httpx.AsyncClient
+    id: UUID
+    token: str
+
+    async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
+        return await self.http.request(method, f"/v1{path}", headers=headers, **options)
+
+    async def get(self, path: str, **options: Any) -> httpx.Response:
+        return await self.request("GET", path, **options)
+
+    async def post(self, path: str, **options: Any) -> httpx.Response:
+        return await self.request("POST", path, **options)
+
+    async def put(self, path: str, **options: Any) -> httpx.Response:
+        return await self.request("PUT", path, **options)
+
+    async def patch(self, path: str, **options: Any) -> httpx.Response:
+        return await self.request("PATCH", path, **options)
+
+    async def delete(self, path: str, **options: Any) -> httpx.Response:
+        return await self.request("DELETE", path, **options)
+
+
+@dataclass
+class World:
+    """Makes what a test needs. Everything is committed, as it would be in production."""
+
+    database: Database
+    http: httpx.AsyncClient
+    tokens: Tokens = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tokens = Tokens.of(self.database.settings)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        async with self.database.transaction() as transaction:
+            yield transaction.session
+
+    async def school(self, name: str = "Annandale North Public School", **columns: Any) -> School:
+        """An active Australian school."""
+        values: dict[str, Any] = {
+            "name": name,
+            "search_name": fold(name),
+            "country_code": "AUS",
+            "official_identifier": uuid4().hex,
+            "state": SchoolState.ACTIVE,
+            "info": {"location": {"state": "NSW", "postcode": "2038"}},
+        }
+        async with self.session() as session:
+            school = School(**(values | columns))
+            session.add(school)
+        return school
+
+    async def collection(self, school: School, **columns: Any) -> Collection:
+        async with self.session() as session:
+            collection = Collection(name="School library", school_id=school.wriveted_identifier, **columns)
+            session.add(collection)
+        return collection
+
+    async def admin(self) -> Client:
+        """A Wriveted admin."""
+        async with self.session() as session:
+            admin = WrivetedAdmin(name="Ada Admin", email=f"{uuid4().hex}@example.com", type=UserAccountType.WRIVETED)
+            session.add(admin)
+        return Client(self.http, admin.id, self.tokens.issue("user-account", admin.id, HOUR))
+
+    async def service(self, kind: str, *schools: School, vendor: bool = False) -> Client:
+        """A service account of that kind, linked to the schools."""
+        async with self.session() as session:
+            account = ServiceAccount(name=f"{kind} of a test", type=ServiceAccountType(kind), is_vendor=vendor)
+            account.links = [ServiceAccountSchool(school_id=school.wriveted_identifier) for school in schools]
+            session.add(account)
+        token = self.tokens.issue("service-account", account.id, HOUR, extra={"ver": account.credential_version})
+        return Client(self.http, account.id, token)
+
+    async def lms(self, *schools: School) -> Client:
+        """A library system that serves the schools."""
+        return await self.service("lms", *schools)
+
+    async def count_statements(self, work: Awaitable[Any]) -> int:
+        """How many statements the database is asked while the work is done, raw ones included."""
+        count = 0
+        execute = psycopg.AsyncCursor.execute
+
+        async def counted(self: Any, *args: Any, **options: Any) -> Any:
+            nonlocal count
+            count += 1
+            return await execute(self, *args, **options)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(psycopg.AsyncCursor, "execute", counted)
+            await work
+        return count
