@@ -1,5 +1,6 @@
 """`wriveted`, the command of staff, developers and the image: collects every domain's commands."""
 
+import asyncio
 import signal
 import socket
 import sys
@@ -9,15 +10,22 @@ from typing import Annotated
 
 import typer
 import uvicorn
+from rich.console import Console
+from rich.markdown import Markdown
 
+from app import reference
+from app.accounts import commands as accounts
 from app.core import migrations
+from app.core.config import settings
 from app.core.postmaster import ClusterError
+from app.demo import plant
 from app.serve import ServeError
 from app.serve import serve as serve_everything
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 db = typer.Typer(no_args_is_help=True, help="The database's migrations.")
 app.add_typer(db, name="db")
+app.add_typer(accounts.app)
 
 
 class Door(StrEnum):
@@ -69,6 +77,31 @@ def run(
     for each in (signal.SIGINT, signal.SIGTERM):  # what uvicorn raises again when it has ended by it
         signal.signal(each, lambda *_: sys.exit(0))
     uvicorn.Server(config).run(None if fd is None else [socket.socket(fileno=fd)])
+
+
+@app.command()
+def seed() -> None:
+    """Plant the demonstration set in the database of DATABASE_URL, and print a token for each role."""
+    for role, token in asyncio.run(plant(settings())).items():
+        print(f"{role}: {token}")
+
+
+@app.command()
+def acl() -> None:
+    """Print who may do what: every resource's rules, and what every door asks."""
+    Console().print(Markdown(reference.access_page()))
+
+
+@app.command("reference")
+def write_reference(
+    check: Annotated[bool, typer.Option("--check", help="Fail if a page is out of date, and write nothing.")] = False,
+) -> None:
+    """Write docs/access.md and docs/openapi.json from the code."""
+    changed = reference.outdated() if check else reference.write()
+    for page in changed:
+        print(page.relative_to(migrations.ROOT))
+    if check and changed:
+        raise SystemExit("error: run `wriveted reference` and look at what changed")
 
 
 @db.command()

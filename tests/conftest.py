@@ -34,7 +34,7 @@ def server() -> Iterator[str]:
     if given:
         yield given
         return
-    with tempfile.TemporaryDirectory(prefix="wriveted-") as folder, cluster(Path(folder), throwaway=True) as url:
+    with cluster(Path(tempfile.gettempdir()), throwaway=True) as url:
         yield url
 
 

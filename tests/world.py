@@ -55,7 +55,7 @@ class World:
     """Makes what a test needs. Everything is committed, as it would be in production."""
 
     database: Database
-    http: httpx.AsyncClient
+    http: httpx.AsyncClient = field(default_factory=httpx.AsyncClient)
     tokens: Tokens = field(init=False)
 
     def __post_init__(self) -> None:

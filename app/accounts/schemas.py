@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, field_validator
+from pydantic.config import JsonDict
 
 from app.accounts.models import ServiceAccountType, UserAccountType
 from app.core.schemas import Input, JsonObject, Name, Schema
@@ -86,7 +87,7 @@ IsVendor = Annotated[
 ]
 
 
-SCHOOL_EXAMPLE = {"wriveted_identifier": "a6ed1bb5-6bd8-4ed7-9c38-5cd4ea5bd2c1", "name": "Annandale North"}
+SCHOOL_EXAMPLE: JsonDict = {"wriveted_identifier": "a6ed1bb5-6bd8-4ed7-9c38-5cd4ea5bd2c1", "name": "Annandale North"}
 
 
 class ServiceAccountCreateIn(Input):

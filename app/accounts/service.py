@@ -1,6 +1,6 @@
 """The verbs of accounts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
@@ -149,7 +149,7 @@ async def update_service_account(
     if "is_vendor" in named:
         service_account.is_vendor = given.is_vendor
     if "schools" in named:
-        service_account.links = await _links(session, given.schools or (), known=service_account.links)
+        service_account.links = await _links(session, given.schools or ())
     _check_vendor(service_account)
     _record(session, account, "Service account updated", service_account, changed=sorted(named))
     await session.flush()
@@ -223,10 +223,8 @@ async def mint_token(
     return issuer.tokens.issue(subject.kind, subject.id, lifetime, extra=extra)
 
 
-async def _links(
-    session: AsyncSession, schools: Sequence[SchoolLink], *, known: Iterable[ServiceAccountSchool] = ()
-) -> list[ServiceAccountSchool]:
-    """Links to these schools, of which ``known`` ones stay as they are; ``Invalid`` for a school that is unknown."""
+async def _links(session: AsyncSession, schools: Sequence[SchoolLink]) -> list[ServiceAccountSchool]:
+    """Links to these schools; ``Invalid`` for a school that is unknown."""
     wanted = dict.fromkeys(school.wriveted_identifier for school in schools)
     found = set(await session.scalars(schools_among(wanted))) if wanted else set()
     faults = [
@@ -236,8 +234,7 @@ async def _links(
     ]
     if faults:
         raise Invalid(errors=faults)
-    kept = {link.school_id: link for link in known}
-    return [kept.get(school_id) or ServiceAccountSchool(school_id=school_id) for school_id in wanted]
+    return [ServiceAccountSchool(school_id=school_id) for school_id in wanted]
 
 
 def _check_vendor(service_account: ServiceAccount) -> None:

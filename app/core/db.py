@@ -8,7 +8,6 @@ from typing import Annotated, Any, ClassVar, TypeAlias, cast
 
 import msgspec
 import psycopg
-from alembic.config import Config
 from alembic.script import ScriptDirectory
 from fastapi import Depends, Request
 from sqlalchemy import DateTime, MetaData, PoolProxiedConnection
@@ -19,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_e
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.util import greenlet_spawn
 
+from app.core import migrations
 from app.core.config import Settings
 
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -178,7 +178,7 @@ async def current_revision(driver: Driver) -> str | None:
 
 def expected_revision() -> str | None:
     """The newest migration that this release carries."""
-    return ScriptDirectory.from_config(Config("alembic.ini")).get_current_head()
+    return ScriptDirectory.from_config(migrations.alembic_config()).get_current_head()
 
 
 def transaction_of(session: AsyncSession) -> Transaction:

@@ -79,16 +79,7 @@ _encode = msgspec.json.Encoder().encode
 
 def configure(level: str = "INFO") -> None:
     """Send our own events and those of every library through the rules above; call it once, at start-up."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            _render,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=lambda *_: _Line(),
-        cache_logger_on_first_use=False,
-    )
+    _configure_own(level)
     root = logging.getLogger()
     root.handlers[:] = [_Library()]
     root.setLevel(max(logging.getLevelName(level), logging.INFO))
@@ -98,6 +89,15 @@ def configure(level: str = "INFO") -> None:
     logging.getLogger("uvicorn.access").disabled = True  # it writes the query; core/http writes its own line
     for name in ("httpx", "httpcore", "sqlalchemy.engine"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _configure_own(level: str) -> None:
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, _render],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=lambda *_: _Line(),
+        cache_logger_on_first_use=False,
+    )
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:
@@ -243,3 +243,6 @@ def _type_name(error: BaseException) -> str:
 
 def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
+
+
+_configure_own("INFO")  # structlog's own default prints tracebacks with every local variable

@@ -17,12 +17,12 @@ class MigrationError(Exception):
 
 def upgrade() -> None:
     """Run what the database of DATABASE_URL lacks."""
-    command.upgrade(_config(), "head")
+    command.upgrade(alembic_config(), "head")
 
 
 def check() -> None:
     """Raise `MigrationError` unless one migration is the newest, has run, and leads to the metadata's tables."""
-    config = _config()
+    config = alembic_config()
     heads = ScriptDirectory.from_config(config).get_heads()
     if len(heads) != 1:
         raise MigrationError(f"there has to be one newest migration, not {len(heads)}: {', '.join(heads)}")
@@ -32,7 +32,7 @@ def check() -> None:
         raise MigrationError(str(error)) from error
 
 
-def _config() -> Config:
+def alembic_config() -> Config:
     config = Config(ROOT / "alembic.ini")
     config.set_main_option("script_location", str(ROOT / "alembic").replace("%", "%%"))
     return config

@@ -176,7 +176,8 @@ class RateLimiter:
             get_logger().warning("ratelimit.unavailable", exc_info=error)
             if fail_closed:
                 raise Unavailable from error
-            count = used = lease.limit
+            lease.left, lease.used, lease.exhausted = lease.limit, lease.limit, True
+            return
         granted = max(0, min(count, lease.limit - (used - count)))
         lease.left += granted
         lease.used = used

@@ -64,7 +64,7 @@ def problem_of(error: BaseException) -> Problem:
     if isinstance(error, HTTPException):
         return _problem_of_http(error)
     if isinstance(error, DBAPIError) and error.orig is not None:
-        return _problem_of_database(error.orig)
+        return problem_of(error.orig)
     if isinstance(error, psycopg.Error):
         return _problem_of_database(error)
     if isinstance(error, PoolTimeoutError | ConnectionError | TimeoutError):
@@ -80,8 +80,8 @@ def _problem_of_http(error: HTTPException) -> Problem:
     return kind(detail, headers=error.headers)
 
 
-def _problem_of_database(error: BaseException) -> Problem:
-    state = getattr(error, "sqlstate", None) or ""
+def _problem_of_database(error: psycopg.Error) -> Problem:
+    state = error.sqlstate or ""
     kind = DATABASE.get(state) or DATABASE.get(state[:2])
     if kind is not None:
         return kind()

@@ -1,0 +1,100 @@
+"""What the code says of itself, kept under ``docs/``: a change of rights or of the interface is then seen as a diff."""
+
+import json
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from app import tables
+from app.core.acl import Acl, All, Inherit, Permissions, Rule
+from app.core.config import Settings
+from app.core.migrations import ROOT
+from app.core.requests import Door
+from app.main import create_public_app
+
+HEAD = """# Who may do what
+
+Made from the code by `wriveted reference`; `scripts/check` fails when it is out of date. For each resource its rules
+in order: the first that names the permission and a principal that the caller holds decides, and where none does the
+answer is no. Braces are a value of the row: `school:{school_id}` is held by who belongs to the row's school.
+"""
+NOBODY = "nobody"
+ANY_SETTINGS = Settings(
+    environment="test",
+    database_url=SecretStr("postgresql:///none"),
+    token_keys=(SecretStr("only-for-the-reference-which-signs-no-token"),),
+    token_issuer=NOBODY,
+    token_audience=NOBODY,
+    public_url="https://api.hueybooks.com",
+)
+"""The reference does not depend on where it is made."""
+
+
+def access_page() -> str:
+    """``docs/access.md``: every resource's rules, and the permission that every door asks."""
+    return "\n".join([HEAD, *_resources(), "## Doors\n", *_doors(create_public_app(ANY_SETTINGS)), ""])
+
+
+def openapi_page() -> str:
+    """``docs/openapi.json``: the interface, in a stable order."""
+    document = create_public_app(ANY_SETTINGS).openapi()
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+PAGES: dict[Path, Callable[[], str]] = {
+    ROOT / "docs" / "access.md": access_page,
+    ROOT / "docs" / "openapi.json": openapi_page,
+}
+
+
+def write() -> list[Path]:
+    """Bring the pages up to date; those that had changed."""
+    changed = outdated()
+    for page in changed:
+        page.write_text(PAGES[page](), encoding="utf-8")
+    return changed
+
+
+def outdated() -> list[Path]:
+    """The pages that no longer say what the code says."""
+    return [page for page, make in PAGES.items() if not page.exists() or page.read_text(encoding="utf-8") != make()]
+
+
+def _resources() -> Iterator[str]:
+    models = (mapper.class_ for mapper in tables.Base.registry.mappers)
+    for model in sorted(models, key=lambda each: str(each.__name__)):
+        acl = model.__dict__.get("__acl__")
+        if isinstance(acl, Acl):
+            yield f"## {model.__name__}\n"
+            yield "| | who | what | if |\n|---|---|---|---|"
+            yield from map(_line, acl)
+            yield ""
+
+
+def _line(rule: Rule | Inherit) -> str:
+    if isinstance(rule, Inherit):
+        return f"| as | its {rule.relationship} | | |"
+    action, principal, permissions, *condition = rule
+    name = getattr(condition[0], "__name__", condition[0]) if condition else ""
+    return f"| {action} | `{principal}` | {_words(permissions)} | {name} |"
+
+
+def _words(permissions: Permissions) -> str:
+    if permissions is All:
+        return "everything"
+    if isinstance(permissions, str):
+        return permissions
+    return ", ".join(permissions) if isinstance(permissions, Collection) else "some"
+
+
+def _doors(app: FastAPI) -> Iterator[str]:
+    yield "| door | asks |\n|---|---|"
+    described = app.openapi()["paths"]
+    for route in sorted((each for each in app.routes if isinstance(each, Door)), key=lambda each: each.path):
+        for method in sorted(route.methods or ()):
+            operation = described[route.path][method.lower()]
+            asked = operation.get("x-required-permission")
+            anybody = "any active account" if operation.get("security") else "nothing: it is public"
+            yield f"| `{method} {route.path}` | {asked or anybody} |"

@@ -1,0 +1,62 @@
+"""The guides' code runs as it stands, block after block, against the real API over real HTTP."""
+
+import asyncio
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from app.core.config import Settings
+from app.core.db import Database
+from app.main import create_public_app
+from tests.world import World
+
+DOCS = Path(__file__).parents[2] / "docs"
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[str]:
+    """The public API on a free port, in a thread of its own; its base address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_public_app(settings), log_config=None, ws="none"))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
+
+
+def run(guide: str) -> int:
+    """Execute a guide's blocks one after another, as a reader would; a failure names the line of the guide."""
+    text = (DOCS / guide).read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    blocks = list(BLOCK.finditer(text))
+    try:
+        for block in blocks:
+            above = text[: block.start(1)].count("\n")
+            exec(compile("\n" * above + block.group(1), guide, "exec"), names)
+    finally:
+        for client in (each for each in names.values() if isinstance(each, httpx.Client)):
+            client.close()
+    return len(blocks)
+
+
+async def test_the_guide_for_library_systems_runs(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(fresh_settings)
+    world = World(database)
+    school = await world.school("Annandale North Public School")
+    lms = await world.lms(school)
+    await database.dispose()
+    with serving(fresh_settings) as address:
+        monkeypatch.setenv("HUEY_API", address)
+        monkeypatch.setenv("HUEY_TOKEN", lms.token)
+        assert await asyncio.to_thread(run, "lms-guide.md") > 5
