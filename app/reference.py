@@ -7,9 +7,9 @@ from pathlib import Path
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app import tables
 from app.core.acl import Acl, All, Inherit, Permissions, Rule
 from app.core.config import Settings
+from app.core.db import Base
 from app.core.migrations import ROOT
 from app.core.requests import Door
 from app.main import create_public_app
@@ -63,7 +63,7 @@ def outdated() -> list[Path]:
 
 
 def _resources() -> Iterator[str]:
-    models = (mapper.class_ for mapper in tables.Base.registry.mappers)
+    models = (mapper.class_ for mapper in Base.registry.mappers)
     for model in sorted(models, key=lambda each: str(each.__name__)):
         acl = model.__dict__.get("__acl__")
         if isinstance(acl, Acl):
