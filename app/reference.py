@@ -9,10 +9,10 @@ from pydantic import SecretStr
 
 from app.core.acl import Acl, All, Inherit, Permissions, Rule
 from app.core.config import Settings
-from app.core.db import Base
 from app.core.migrations import ROOT
 from app.core.requests import Door
 from app.main import create_public_app
+from app.tables import Base
 
 HEAD = """# Who may do what
 

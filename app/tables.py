@@ -9,6 +9,17 @@ from app.events import models as events
 from app.labels import models as labels
 from app.schools import models as schools
 
-__all__ = ["accounts", "books", "collections", "events", "idempotency", "labels", "metadata", "ratelimit", "schools"]
+__all__ = [
+    "Base",
+    "accounts",
+    "books",
+    "collections",
+    "events",
+    "idempotency",
+    "labels",
+    "metadata",
+    "ratelimit",
+    "schools",
+]
 
 metadata = Base.metadata

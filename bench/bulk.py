@@ -88,59 +88,62 @@ def _product(bench: Workbench) -> Iterator[tuple[Server, Sender]]:
     ready = get(f"/v1/collection/{bench.world.readable(0)[0]}", token)
     with served("product", bench.settings.dsn, ready) as server:
         sender = Sender(server.port, token)
-        _patch(bench, sender, Mixture(10, next(bench.blocks)))  # whatever is only done once
+        small = Mixture(10, next(bench.blocks))
+        _patch(sender, bench.collection(small.held), small)  # whatever is only done once
         yield server, sender
 
 
-def _patch(bench: Workbench, sender: Sender, mixture: Mixture) -> tuple[float, UUID]:
-    collection, body = bench.collection(mixture.held), mixture.body()
-    seconds, answer = sender.send("PATCH", f"/v1/collection/{collection}", body)
+def _patch(sender: Sender, collection: UUID, mixture: Mixture) -> float:
+    """Seconds of a change, which has to be applied as it is meant."""
+    seconds, answer = sender.send("PATCH", f"/v1/collection/{collection}", mixture.body())
     if answer["summary"]["received"] != mixture.size or answer["summary"]["rejected"]:
         raise RuntimeError(f"a change was not applied as meant: {answer['summary']}")
-    return seconds, collection
+    return seconds
 
 
 async def measure_changes(report: Report, bench: Workbench, rounds: int) -> None:
-    """T5: mixed changes of 10,000 and 100,000 rows, of growing size, and where their time goes."""
+    """T5: mixed changes of 10,000 and 100,000 rows beside psql, of growing size, and where their time goes."""
     with _product(bench) as (_, sender):
         for size, bound in ((MEDIUM, 1.2), (LARGE, 1.3)):
-            times: dict[str, list[float]] = {"ours": [], "floor": []}
-            for _ in range(rounds):
-                ours, floor = Mixture(size, next(bench.blocks)), Mixture(size, next(bench.blocks))
-                copy = bench.collection(floor.held)
-                bench.settle()
-                seconds, changed = _patch_prepared(bench, sender, ours)
-                times["ours"].append(seconds)
-                times["floor"].append(seconds_of(bench.settings, copy, floor))
-                if bench.content(changed) != bench.content(copy):
-                    raise RuntimeError("the product and the floor did not make the same collection")
-                bench.clear()
-            ratio = middle(ours / floor for ours, floor in zip(*times.values(), strict=True))
-            report.add(Finding("T5", f"PATCH of {size:,} mixed, of psql", ratio, bound))
-            ours_s, floor_s = (middle(each) for each in times.values())
-            report.remark(f"T5 PATCH of {size:,}: {ours_s * 1000:.0f} ms, psql {floor_s * 1000:.0f} ms")
+            pairs = [_beside_psql(bench, sender, size) for _ in range(rounds)]
+            report.add(Finding("T5", f"PATCH of {size:,} mixed, of psql", middle(a / b for a, b in pairs), bound))
+            ours, floor = (middle(each) * 1000 for each in zip(*pairs, strict=True))
+            report.remark(f"T5 PATCH of {size:,}: {ours:.0f} ms, psql {floor:.0f} ms")
         growth = []
         for size in GROWTH:
-            repeats = 5 if size < MEDIUM else 1
-            seconds = middle([_patch(bench, sender, Mixture(size, next(bench.blocks)))[0] for _ in range(repeats)])
-            growth.append(f"{size:,}: {seconds * 1000:.1f} ms")
+            mixtures = [Mixture(size, next(bench.blocks)) for _ in range(5 if size < MEDIUM else 1)]
+            prepared = [(bench.collection(mixture.held), mixture) for mixture in mixtures]
+            bench.settle()
+            growth.append(f"{size:,}: {middle(_patch(sender, *each) for each in prepared) * 1000:.1f} ms")
         report.remark(f"T5 PATCH by rows, over HTTP: {', '.join(growth)}")
         bench.clear()
-    for size in (1, LARGE):
-        mixture = Mixture(size, next(bench.blocks))
-        collection = bench.collection(mixture.held)
-        bench.settle()
-        spent = await dissect(bench.settings, bench.world.tokens[0], collection, mixture.body())
+    for size in (1, MEDIUM, LARGE):
+        spent = await _dissected(bench, size)
         told = ", ".join(f"{name} {seconds * 1000:.2f}" for name, seconds in spent.items())
         report.remark(f"T5 PATCH of {size:,}, ms by step: {told}")
         if size == 1:
             report.add(Finding("T5", "PATCH of 1, time in the database", spent["database"] * 1000, 5.0, unit="ms"))
-        bench.clear()
 
 
-def _patch_prepared(bench: Workbench, sender: Sender, mixture: Mixture) -> tuple[float, UUID]:
-    """As `_patch`, the tables at rest again after its collection was made."""
-    return _patch(bench, sender, mixture)
+def _beside_psql(bench: Workbench, sender: Sender, size: int) -> tuple[float, float]:
+    """Seconds of a change over HTTP, and of psql with the same change of an equal collection."""
+    ours, floor = Mixture(size, next(bench.blocks)), Mixture(size, next(bench.blocks))
+    changed, copy = bench.collection(ours.held), bench.collection(floor.held)
+    bench.settle()
+    pair = _patch(sender, changed, ours), seconds_of(bench.settings, copy, floor)
+    if bench.content(changed) != bench.content(copy):
+        raise RuntimeError("the product and psql did not make the same collection")
+    bench.clear()
+    return pair
+
+
+async def _dissected(bench: Workbench, size: int) -> dict[str, float]:
+    mixture = Mixture(size, next(bench.blocks))
+    collection = bench.collection(mixture.held)
+    bench.settle()
+    spent = await dissect(bench.settings, collection, mixture.body())
+    bench.clear()
+    return spent
 
 
 def measure_repetition(report: Report, bench: Workbench, rounds: int) -> None:

@@ -1,4 +1,4 @@
-"""The floor under bulk changes: psql, which copies rows that are clean already, and the statements one writes by hand."""
+"""The floor under bulk changes: psql copies rows that are clean already, then runs statements as written by hand."""
 
 import subprocess
 import tempfile
@@ -35,7 +35,8 @@ UPDATE collection_items i SET withdrawn_at = now(), updated_at = now()
   FROM changes c
  WHERE i.collection_id = '{collection}' AND i.edition_isbn = c.isbn AND c.action = 'r' AND i.withdrawn_at IS NULL;
 UPDATE collections SET version = version + 1, updated_at = now(),
-       item_count = (SELECT count(*) FROM collection_items WHERE collection_id = '{collection}' AND withdrawn_at IS NULL)
+       item_count = (SELECT count(*) FROM collection_items i
+                      WHERE i.collection_id = '{collection}' AND i.withdrawn_at IS NULL)
  WHERE id = '{collection}';
 COMMIT;
 """

@@ -154,9 +154,7 @@ def polled(port: int, request: bytes) -> Iterator[list[Load]]:
 
 
 @contextmanager
-def _generator(
-    port: int, requests: Sequence[bytes], options: Mapping[str, float]
-) -> Iterator[subprocess.Popen[bytes]]:
+def _generator(port: int, requests: Sequence[bytes], options: Mapping[str, float]) -> Iterator[subprocess.Popen[bytes]]:
     plan = {"port": port, "requests": [request.decode() for request in requests], **options}
     process = spawn(
         [sys.executable, "-m", "bench.load", json.dumps(plan)],

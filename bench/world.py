@@ -24,7 +24,7 @@ SMALLEST_CATALOGUE = 200_000
 """Editions at least: a change of 100,000 rows needs as many that are known and not held."""
 ACCOUNTS = 8
 SCHOOLS_OF_AN_ACCOUNT = 8
-SYLLABLES = "ka lo mi ren tor sha vel bri dun osk ara fen gil hu jor pel qui sto tam wyn zel cor mar nia sol".split()
+SYLLABLES = [f"{onset}{rime}" for onset in ("k", "m", "t", "br", "sh", "v", "") for rime in ("a", "en", "or", "ui")]
 DAY = timedelta(days=1)
 
 Row = Sequence[object]

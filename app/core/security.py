@@ -36,8 +36,8 @@ REMEMBERED = 10_000
 REQUIRED = ("iss", "aud", "sub", "jti", "iat", "exp")
 OPTIONS = {f"require_{claim}": True for claim in REQUIRED} | {"leeway": LEEWAY.seconds}
 # Three segments of base64url; the last is an HMAC-SHA256 in its only canonical spelling.
-SHAPE = re.compile(r"([\w-]+)\.([\w-]+)\.[\w-]{42}[AEIMQUYcgkosw048]", re.ASCII)
-SUBJECT = re.compile(r"wriveted:(user-account|service-account):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+SHAPE = re.compile(r"\A([\w-]++)\.([\w-]++)\.[\w-]{42}[AEIMQUYcgkosw048]\Z", re.ASCII)
+SUBJECT = re.compile(r"\Awriveted:(user-account|service-account):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z")
 END_OF_TIME = 253_402_300_799  # the last second that a datetime holds
 
 Kind: TypeAlias = Literal["user-account", "service-account"]

@@ -13,8 +13,7 @@ MAX_KEYS = 1_000
 MAX_ITEMS = 1_000
 MAX_TEXT = 10_000
 MAX_FAULTS = 100
-INT64 = range(-(2**63), 2**63)
-INT64_DIGITS = 20
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -27,6 +26,8 @@ def parse_json(body: bytes | bytearray) -> Any:
         raise MalformedJson(f"The body is not UTF-8 at byte {error.start}.") from None
     except json.JSONDecodeError as error:
         raise MalformedJson(f"{error.msg}, at line {error.lineno}, column {error.colno}.") from None
+    except ValueError:  # Python reads no integer of more than 4,300 digits
+        raise Invalid(errors=[_too_big(())]) from None
     except RecursionError:
         raise Invalid(errors=[_too_deep(())]) from None
     if faults := list(islice(_faults(document), MAX_FAULTS)):
@@ -38,21 +39,36 @@ def _faults(document: Any) -> Iterator[FieldError]:
     waiting: list[tuple[Path, Any]] = [((), document)]
     while waiting:
         path, value = waiting.pop()
-        if isinstance(value, str):
-            yield from _text_faults(path, value)
-        elif isinstance(value, dict | list):
-            if fault := _size_fault(path, value):
-                yield fault
-            elif isinstance(value, dict):
-                for key in value:
-                    yield from _text_faults(path, key)
-                waiting += [((*path, key), value[key]) for key in reversed(value)]
-            else:
-                waiting += [((*path, index), value[index]) for index in range(len(value) - 1, -1, -1)]
-        elif isinstance(value, float) and not math.isfinite(value):
-            yield FieldError(pointer(*path), "number_out_of_range", "The number is too large.")
-        elif isinstance(value, int) and value not in INT64:
-            yield FieldError(pointer(*path), "number_out_of_range", "An integer has at most 64 bits.")
+        if not isinstance(value, dict | list):
+            yield from _scalar_faults(path, value)
+        elif fault := _size_fault(path, value):
+            yield fault
+        else:
+            if isinstance(value, dict):
+                yield from (fault for key in value for fault in _text_faults(path, key))
+            steps = value.items() if isinstance(value, dict) else enumerate(value)
+            deepest = len(path) + 1 == MAX_DEPTH
+            doubtful = [((*path, step), inner) for step, inner in steps if not _is_plain(inner, deepest=deepest)]
+            waiting += reversed(doubtful)
+
+
+def _is_plain(value: Any, *, deepest: bool) -> bool:
+    """Whether a value is one of the very many in which no fault can be."""
+    kind = type(value)
+    if kind is str:
+        return len(value) <= MAX_TEXT and value.isascii() and "\0" not in value
+    if kind is int:
+        return bool(INT64_MIN <= value <= INT64_MAX)
+    if kind is float:
+        return math.isfinite(value)
+    return value is None or kind is bool or not (value or deepest)
+
+
+def _scalar_faults(path: Path, value: Any) -> Iterator[FieldError]:
+    if isinstance(value, str):
+        yield from _text_faults(path, value)
+    elif not _is_plain(value, deepest=True):
+        yield _too_big(path)
 
 
 def _size_fault(path: Path, value: dict[str, Any] | list[Any]) -> FieldError | None:
@@ -67,6 +83,12 @@ def _size_fault(path: Path, value: dict[str, Any] | list[Any]) -> FieldError | N
 
 def _too_deep(path: Path) -> FieldError:
     return FieldError(pointer(*path), "too_deep", f"Objects and lists nest at most {MAX_DEPTH} deep.")
+
+
+def _too_big(path: Path) -> FieldError:
+    return FieldError(
+        pointer(*path), "number_out_of_range", "An integer has at most 64 bits, and no number is infinite."
+    )
 
 
 def _text_faults(path: Path, text: str) -> Iterator[FieldError]:
@@ -89,8 +111,4 @@ def _no_constant(name: str) -> NoReturn:
     raise MalformedJson(f"{name} is no JSON value.")
 
 
-def _integer(digits: str) -> int:
-    return int(digits) if len(digits) <= INT64_DIGITS else INT64.stop  # long ones cost time, and are refused anyway
-
-
-_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer)
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)

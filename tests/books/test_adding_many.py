@@ -224,6 +224,7 @@ async def test_more_rows_than_the_limit_are_refused(world: World) -> None:
 @pytest.mark.parametrize("data", [False, True])
 async def test_the_number_of_statements_does_not_grow_with_the_rows(world: World, data: bool) -> None:
     lms, counts = await world.lms(), []
+    await add(lms, [])
     for number in (5, 500):
         shared = unique("Dahl")
         rows = [

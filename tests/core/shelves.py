@@ -74,6 +74,9 @@ class Loan(Base):
     book_id: Mapped[int] = mapped_column(sa.ForeignKey("books_on_shelves.id"))
     reader: Mapped[int | None]
     book: Mapped[Book] = relationship(lazy="raise", viewonly=True)
+    open_book: Mapped[Book | None] = relationship(
+        lazy="raise", viewonly=True, primaryjoin=lambda: sa.and_(Loan.book_id == Book.id, Book.is_open)
+    )
 
     __acl__ = Acl()
 

@@ -96,6 +96,10 @@ class Outcome:
     """The edition was known, and there was nothing to add."""
 
 
+NEW, NAMED, NAMED_AGAIN = Outcome("created"), Outcome("unchanged"), Outcome("unchanged", note=REPEATED)
+"""What becomes of rows that say nothing but an ISBN."""
+
+
 def apply_additions(catalogue: Catalogue, additions: Iterable[Addition]) -> list[Outcome]:
     """Work the additions into the catalogue in their order."""
     seen: set[int] = set()
@@ -103,24 +107,30 @@ def apply_additions(catalogue: Catalogue, additions: Iterable[Addition]) -> list
     for addition in additions:
         is_repeated = addition.isbn in seen
         seen.add(addition.isbn)
-        outcome = _outcome(catalogue, addition, addition.isbn in catalogue.created and not is_repeated)
+        is_new = addition.isbn in catalogue.created and not is_repeated
+        if addition.data is None:
+            outcomes.append(NEW if is_new else NAMED_AGAIN if is_repeated else NAMED)
+            continue
+        outcome = _outcome(catalogue, addition, addition.data, is_new)
         if is_repeated and outcome.note is None:
             outcome.note = REPEATED
         outcomes.append(outcome)
     return outcomes
 
 
-def _outcome(catalogue: Catalogue, addition: Addition, is_new: bool) -> Outcome:
-    if addition.data is None:
-        return Outcome("created" if is_new else "unchanged")
-    edition, data = catalogue.editions[addition.isbn], addition.data
+def _outcome(catalogue: Catalogue, addition: Addition, data: EditionData, is_new: bool) -> Outcome:
+    edition = catalogue.editions[addition.isbn]
     if data.work_id is not None and data.work_id not in catalogue.works:
         return Outcome("rejected", note=Note("work_not_found", f"There is no work {data.work_id}.", rejects=True))
     was_hydrated = edition.hydrated
     if _is_another_book(edition, data):
         return Outcome("unchanged", note=ANOTHER_BOOK, conflicts=True)
     kept = list(_kept(edition, data))
-    added = [*_fill(edition, data), *_draw(catalogue, edition, data), *_relate(catalogue, edition, addition)]
+    added = [
+        *_fill(edition, data),
+        *_draw(catalogue, edition, data),
+        *_relate(catalogue, edition, addition.others, data),
+    ]
     if added:
         catalogue.changed[edition.isbn] = edition
     outcome = Outcome("created" if is_new else "updated" if added else "unchanged", added)
@@ -202,10 +212,9 @@ def _draw(catalogue: Catalogue, edition: KnownEdition, data: EditionData) -> Ite
         yield "illustrators"
 
 
-def _relate(catalogue: Catalogue, edition: KnownEdition, addition: Addition) -> Iterator[str]:
+def _relate(catalogue: Catalogue, edition: KnownEdition, relatives: Iterable[int], data: EditionData) -> Iterator[str]:
     """Give the edition a work, the work authors, and its other editions the same work, as far as they have none."""
-    data = addition.data or EditionData()
-    others = [catalogue.editions[isbn] for isbn in addition.others]
+    others = [catalogue.editions[isbn] for isbn in relatives]
     if edition.work is None:
         edition.work = _work_for(catalogue, edition, others, data)
         if edition.work is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from pydantic import ValidationError
@@ -16,8 +16,7 @@ KNOWN_FIELDS = frozenset(EditionRow.model_fields)
 ISBN_ONLY = {"isbn"}
 
 
-@dataclass(frozen=True, slots=True)
-class Addition:
+class Addition(NamedTuple):
     """What one row says of an edition: its number and those of its relatives, and perhaps data."""
 
     index: int
@@ -30,8 +29,7 @@ class Addition:
         return (self.isbn, *self.others)
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """What there is to say about a row. One that ``rejects`` tells why nothing of the row was used."""
 
     code: str

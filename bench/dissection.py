@@ -1,0 +1,95 @@
+"""Where the time of one bulk change goes: the same steps as behind the door, one after the other, in this process."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+from unittest.mock import patch
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from app.collections import queries, service
+from app.collections.models import Collection
+from app.collections.service import Terms
+from app.collections.sync.plan import plan_changes
+from app.collections.sync.rows import Delta, decode_body
+from app.core.account import Account
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.security import Claims, utc_now
+
+MOST_ROWS = 100_000
+BULK_STATEMENT = "WITH"
+
+
+@dataclass(slots=True)
+class Statements:
+    """Every statement that psycopg is asked meanwhile, and how long each took."""
+
+    spent: list[tuple[str, float]] = field(default_factory=list)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        execute, commit = psycopg.AsyncCursor.execute, psycopg.AsyncConnection.commit
+
+        async def timed_execute(cursor: Any, statement: Any, *args: Any, **options: Any) -> Any:
+            started = time.perf_counter()
+            result = await execute(cursor, statement, *args, **options)
+            text = statement.decode() if isinstance(statement, bytes) else str(statement)
+            self.spent.append((text.split(maxsplit=1)[0], time.perf_counter() - started))
+            return result
+
+        async def timed_commit(connection: Any) -> None:
+            started = time.perf_counter()
+            await commit(connection)
+            self.spent.append(("COMMIT", time.perf_counter() - started))
+
+        with (
+            patch.object(psycopg.AsyncCursor, "execute", timed_execute),
+            patch.object(psycopg.AsyncConnection, "commit", timed_commit),
+        ):
+            yield
+
+    def seconds(self, *words: str) -> float:
+        """Of the statements that begin with one of these words, or of all."""
+        return sum(seconds for word, seconds in self.spent if not words or word in words)
+
+
+async def dissect(settings: Settings, collection_id: UUID, body: bytes) -> dict[str, float]:
+    """Seconds of each step of the PATCH of this body; ``database`` holds all statements and the commit."""
+    claims = Claims("service-account", collection_id, "bench", utc_now(), utc_now())
+    account = Account("service_account", collection_id, "lms", "Library system", frozenset(), claims)
+    statements = Statements()
+    database = Database(settings)
+    async with database.transaction(reading=True):
+        pass  # connect before anything is timed
+    clock = time.perf_counter
+    times = [clock()]
+    delta, rows = decode_body(Delta, body, MOST_ROWS)
+    times.append(clock())
+    plan = plan_changes(rows, replacing=False)
+    times.append(clock())
+    with statements.watched():
+        async with database.transaction() as transaction:
+            await transaction.allow_bulk()
+            session = transaction.session
+            collection = await session.scalar(queries.collection_locked(Collection.id == collection_id))
+            assert collection is not None
+            report = await service.change(session, account, collection, delta, plan, Terms())
+            msgspec.json.encode(report)
+    times.append(clock())
+    await database.dispose()
+    decoding, planning, applying = (end - start for start, end in pairwise(times))
+    in_database = statements.seconds()
+    return {
+        "decode": decoding,
+        "understand and plan": planning,
+        "bulk statement": statements.seconds(BULK_STATEMENT),
+        "other statements": in_database - statements.seconds(BULK_STATEMENT),
+        "COPY and rest": applying - in_database,
+        "database": in_database,
+    }

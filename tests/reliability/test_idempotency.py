@@ -1,0 +1,280 @@
+"""What an Idempotency-Key promises: one effect and one answer, for one caller, method, route and request."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from app.accounts.models import ServiceAccount, ServiceAccountSchool
+from app.core.idempotency import replay_or_remember
+from app.core.requests import operation_name
+from app.events import service as events
+from tests.collections.shelves import HUNGER_GAMES, PHILOSOPHERS_STONE, TWILIGHT, isbn
+from tests.world import Client, World
+
+KEPT = ("content-type", "etag", "location")
+LOCATION = {"location": {"state": "NSW", "postcode": "2038"}}
+
+
+@dataclass(frozen=True)
+class Door:
+    """A request that may be sent with a key, and another that the same key may not be used for."""
+
+    caller: Client
+    method: str
+    path: str
+    body: Any
+    other: Any
+
+    async def ask(self, key: str | None, *, other: bool = False, **query: Any) -> httpx.Response:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        body = self.other if other else self.body
+        return await self.caller.request(self.method, self.path, json=body, headers=headers, params=query)
+
+
+async def sync(world: World, rows: list[Any] | None = None) -> Door:
+    """A library system replaces the holdings of its school."""
+    school = await world.school()
+    path = f"/school/{school.wriveted_identifier}/collection"
+    return Door(await world.lms(school), "POST", path, rows or [{"isbn": HUNGER_GAMES}], [{"isbn": TWILIGHT}])
+
+
+async def door_of(world: World, operation: str) -> Door:
+    """A request to a door, with a school, a collection and callers of its own."""
+    school = await world.school()
+    new_school = {"name": "New school", "country_code": "AUS", "info": LOCATION}
+    admin = await world.admin()
+    match operation:
+        case "schools_create":
+            return Door(admin, "POST", "/school", new_school, new_school | {"name": "Another"})
+        case "schools_create_many":
+            return Door(admin, "POST", "/schools", [new_school], [new_school, new_school])
+        case "editions_create":
+            book = {"isbn": isbn(uuid4().int % 10**8), "title": "A book"}
+            return Door(admin, "POST", "/edition", book, book | {"title": "Another"})
+        case "editions_add_many":
+            book = {"isbn": isbn(uuid4().int % 10**8), "title": "A book"}
+            return Door(admin, "POST", "/editions", [book], [book | {"title": "Another"}])
+        case "events_create_event":
+            return Door(admin, "POST", "/events", {"title": "Test: asked"}, {"title": "Test: asked otherwise"})
+    lms = await world.lms(school)
+    if operation == "collections_create":
+        new = {"name": "Library", "school_id": str(school.wriveted_identifier), "items": [{"isbn": TWILIGHT}]}
+        return Door(lms, "POST", "/collection", new, new | {"name": "Another"})
+    path = f"/collection/{(await world.collection(school)).id}"
+    rows, others = [{"isbn": HUNGER_GAMES}], [{"isbn": TWILIGHT}]
+    match operation:
+        case "collections_replace":
+            whole = {"name": "Library", "items": rows}
+            return Door(lms, "PUT", path, whole, whole | {"items": others})
+        case "collections_update":
+            return Door(lms, "PATCH", path, {"items": rows}, {"items": others})
+        case "collections_replace_items":
+            return Door(lms, "PUT", f"{path}/items", rows, others)
+        case "collections_add_item":
+            return Door(lms, "POST", f"{path}/item", {"edition_isbn": HUNGER_GAMES}, {"edition_isbn": TWILIGHT})
+    path = f"/school/{school.wriveted_identifier}/collection"
+    return Door(lms, "POST" if operation == "lms_sync_school" else "PATCH", path, rows, others)
+
+
+DOORS = (
+    "schools_create",
+    "schools_create_many",
+    "editions_create",
+    "editions_add_many",
+    "events_create_event",
+    "collections_create",
+    "collections_replace",
+    "collections_update",
+    "collections_replace_items",
+    "collections_add_item",
+    "collections_sync_school",
+    "collections_change_school",
+)
+
+
+def test_every_door_that_takes_a_key_is_tried_here(app: FastAPI) -> None:
+    def takes_a_key(dependant: Dependant) -> bool:
+        return dependant.call is replay_or_remember or any(map(takes_a_key, dependant.dependencies))
+
+    doors = [route for route in app.routes if isinstance(route, APIRoute) and takes_a_key(route.dependant)]
+    assert sorted(operation_name(door) for door in doors) == sorted(DOORS)
+
+
+def same_answer(first: httpx.Response, again: httpx.Response) -> bool:
+    def kept(answer: httpx.Response) -> Any:
+        return answer.status_code, answer.content, {name: answer.headers.get(name) for name in KEPT}
+
+    return again.headers.get("idempotent-replayed") == "true" and kept(first) == kept(again)
+
+
+def executed(answer: httpx.Response) -> bool:
+    return answer.status_code == 200 and "idempotent-replayed" not in answer.headers
+
+
+def refused(answer: httpx.Response, status: int, code: str) -> bool:
+    return (answer.status_code, answer.json()["code"]) == (status, code) and "idempotent-replayed" not in answer.headers
+
+
+async def effects(world: World) -> int:
+    """How many events there are: every change of anything leaves one."""
+    async with world.database.transaction(reading=True) as transaction:
+        row = await (await transaction.driver.execute("SELECT count(*) FROM events")).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+@pytest.mark.parametrize("operation", DOORS)
+async def test_same_request_again_gets_the_first_answer_and_has_no_second_effect(
+    world: World, operation: str
+) -> None:
+    door = await door_of(world, operation)
+    first = await door.ask("a-key")
+    assert executed(first), first.text
+    before = await effects(world)
+    assert same_answer(first, await door.ask("a-key"))
+    assert same_answer(first, await door.ask("a-key"))
+    assert await effects(world) == before
+
+
+@pytest.mark.parametrize("operation", DOORS)
+async def test_another_request_with_a_used_key_is_refused(world: World, operation: str) -> None:
+    door = await door_of(world, operation)
+    first = await door.ask("a-key")
+    before = await effects(world)
+    assert refused(await door.ask("a-key", other=True), 422, "idempotency_mismatch")
+    assert await effects(world) == before
+    assert same_answer(first, await door.ask("a-key"))
+
+
+async def test_another_query_is_another_request(world: World) -> None:
+    door = await sync(world)
+    await door.ask("a-key", results="all")
+    assert refused(await door.ask("a-key"), 422, "idempotency_mismatch")
+
+
+async def test_another_path_of_one_route_is_another_request(world: World) -> None:
+    schools = [await world.school(), await world.school()]
+    lms = await world.lms(*schools)
+    first, second = (
+        Door(lms, "POST", f"/school/{each.wriveted_identifier}/collection", [{"isbn": TWILIGHT}], []) for each in schools
+    )
+    await first.ask("a-key")
+    assert refused(await second.ask("a-key"), 422, "idempotency_mismatch")
+
+
+async def test_a_key_belongs_to_its_caller(world: World) -> None:
+    school = await world.school()
+    path = f"/school/{school.wriveted_identifier}/collection"
+    for caller in (await world.lms(school), await world.lms(school), await world.admin()):
+        assert executed(await Door(caller, "POST", path, [{"isbn": TWILIGHT}], []).ask("a-key"))
+
+
+async def test_a_key_belongs_to_its_method_and_its_route(world: World) -> None:
+    school = await world.school()
+    collection = await world.collection(school)
+    lms, rows = await world.lms(school), [{"isbn": TWILIGHT}]
+    path = f"/school/{school.wriveted_identifier}/collection"
+    for method, door in (("POST", path), ("PATCH", path), ("PUT", f"/collection/{collection.id}/items")):
+        assert executed(await Door(lms, method, door, rows, []).ask("a-key"))
+
+
+async def test_without_a_key_every_request_is_new(world: World) -> None:
+    door = await sync(world)
+    assert executed(await door.ask(None))
+    assert executed(await door.ask(None))
+
+
+@pytest.mark.parametrize("key", ["k", "k" * 255, "".join(map(chr, range(0x21, 0x7F)))], ids=["1", "255", "every sign"])
+async def test_any_visible_text_is_a_key(world: World, key: str) -> None:
+    door = await sync(world)
+    assert same_answer(await door.ask(key), await door.ask(key))
+
+
+@pytest.mark.parametrize(
+    "key", ["", " ", "two words", "tab\tbed", "k" * 256, "clé", "\x7f"], ids=["empty", "blank", "words", "tab", "256", "é", "DEL"]
+)
+async def test_what_is_no_key_is_refused_and_nothing_done(world: World, key: str) -> None:
+    door = await sync(world)
+    before = await effects(world)
+    answer = await door.caller.request(
+        door.method, door.path, json=door.body, headers={b"Idempotency-Key": key.encode("latin-1")}
+    )
+    assert refused(answer, 422, "invalid")
+    assert [fault["pointer"].lower() for fault in answer.json()["errors"]] == ["/header/idempotency-key"]
+    assert await effects(world) == before
+
+
+async def test_fifty_at_once_have_one_effect(world: World) -> None:
+    door = await sync(world)
+    before = await effects(world)
+    answers = await asyncio.gather(*(door.ask("a-key") for _ in range(50)))
+    first = [answer for answer in answers if executed(answer)]
+    assert len(first) == 1
+    assert await effects(world) == before + 1
+    for answer in answers:
+        assert executed(answer) or same_answer(first[0], answer) or is_told_to_wait(answer), answer.text
+    assert same_answer(first[0], await door.ask("a-key"))
+
+
+async def test_fifty_at_once_have_one_effect_at_a_door_without_a_lock(world: World) -> None:
+    admin = await world.admin()
+    school = {"name": "Only one", "country_code": "AUS", "info": LOCATION}
+    door = Door(admin, "POST", "/school", school, {})
+    answers = await asyncio.gather(*(door.ask("a-key") for _ in range(50)))
+    assert all(executed(each) or is_told_to_wait(each) or same_answer(answers[0], each) for each in answers[1:])
+    assert Counter(executed(each) for each in answers)[True] == 1
+
+
+def is_told_to_wait(answer: httpx.Response) -> bool:
+    """In flight, or no connection was free for it: nothing was done, and it is said when to come again."""
+    return answer.status_code in (409, 503) and int(answer.headers["retry-after"]) >= 1
+
+
+@asynccontextmanager
+async def held_up(world: World, statement: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """While this lasts, requests wait for what the statement has locked."""
+    async with await psycopg.AsyncConnection.connect(world.database.settings.dsn) as holder:
+        await holder.execute(statement.encode())
+        yield holder
+        await holder.rollback()
+
+
+async def waiting(holder: psycopg.AsyncConnection[Any], number: int = 1) -> list[int]:
+    """The connections that wait for the holder, once there are so many."""
+    question = "SELECT pid FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
+    async with asyncio.timeout(30):
+        while len(found := await (await holder.execute(question, [holder.info.backend_pid])).fetchall()) < number:
+            await holder.execute("SELECT pg_stat_clear_snapshot()")
+            await asyncio.sleep(0.01)
+    return [pid for (pid,) in found]
+
+
+async def test_second_request_while_the_first_runs_is_told_to_wait(world: World) -> None:
+    door = await door_of(world, "schools_create")
+    async with held_up(world, "LOCK TABLE events IN SHARE MODE") as holder:
+        first = asyncio.create_task(door.ask("a-key"))
+        await waiting(holder)
+        second = await door.ask("a-key")
+    assert refused(second, 409, "idempotency_in_flight")
+    assert second.headers["retry-after"] == "1"
+    assert executed(await first)
+    assert same_answer(await first, await door.ask("a-key"))
+
+
+async def refuse_by_conflict(world: World) -> tuple[Door, Door]:
+    door = await door_of(world, "collections_add_item")
+    holding = Door(door.caller, "PATCH", door.path.removesuffix("/item"), {"items": [{"isbn": HUNGER_GAMES}]}, {})
+    await holding.ask(None)
+    return door, Door(*vars(holding).values()).__class__(
+        door.caller, "PATCH", holding.path, {"items": [{"isbn": HUNGER_GAMES, "action": "remove"}]}, {}
+    )
