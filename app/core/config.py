@@ -9,19 +9,11 @@ asked for; those two may be insecure, never unlimited. Refusals name setting and
 import difflib
 import hashlib
 import hmac
-import ipaddress
-import json
-import math
 import os
-import re
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
-from itertools import pairwise
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -30,47 +22,14 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    ValidationInfo,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+
+from app.core import faults
 
 PREFIX = "WRIVETED_"
-KEY_BYTES = 32
-KEY_ENTROPY_BITS = 118
-DRIVER = "postgresql+psycopg"
-SUPERUSERS = frozenset({"postgres", "root", "admin", "pgsql", "cloudsqlsuperuser", "rdsadmin"})
-DEFAULT_PASSWORDS = frozenset({"postgres", "password", "secret", "changeme", "admin", "root", "wriveted", "test"})
-URL_OVERRIDES = frozenset({"user", "password", "hostaddr", "service", "passfile", "options", "dbname"})
-NOT_PUBLIC = frozenset({"localhost", "localdomain", "local", "test", "invalid", "example", "internal"})
 DEBUGGING = frozenset({"PYTHONASYNCIODEBUG", "PYTHONDEVMODE", "PYTHONINSPECT"})
-NETWORK_BITS = 8
-CLOCK_SKEW_SECONDS = 5.0
-SIZE = re.compile(r"\A[0-9]++(?:\.[0-9]++)? ?(?:[kKMG]i?)?B?\Z")
-HOST_LABEL = re.compile(r"\A[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
-PLACEHOLDERS = ("changeme", "change-me", "change_me", "replace", "example", "sample", "default")
-SAMPLE_WORDS = (*PLACEHOLDERS, "secret", "passw", "insecure", "wriveted")
-# The ids of keys that everybody knows: the tutorials of FastAPI and Flask, and RFC 7515, A.1.
-PUBLISHED_KEYS = frozenset({"570dad43de1af4c9", "2598f7d6adc142d8", "8b1b17a9740c068a"})
-
-# The facts that `server_objections` judges: of the role that connects, and of all that it may become by SET ROLE.
-SERVER_FACTS = """
-SELECT bool_or(r.rolsuper) AS superuser,
-       bool_or(r.rolbypassrls) AS bypasses_rls,
-       EXISTS (SELECT FROM pg_class AS c
-               WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
-                 AND pg_has_role(session_user, c.relowner, 'MEMBER')) AS owns_tables,
-       current_setting('fsync') = 'on' AS fsync,
-       current_setting('synchronous_commit') <> 'off' AS synchronous_commit,
-       current_setting('max_connections')::int
-         - current_setting('superuser_reserved_connections')::int
-         - coalesce(current_setting('reserved_connections', true)::int, 0) AS max_connections,
-       extract(epoch FROM clock_timestamp())::float8 AS clock
-FROM pg_roles AS r
-WHERE pg_has_role(session_user, r.oid, 'MEMBER')
-"""
 
 
 class InsecureConfiguration(ValueError):
@@ -81,184 +40,11 @@ class InsecureConfiguration(ValueError):
         super().__init__("\n  - ".join(("This configuration is refused, nothing is started:", *self.problems)))
 
 
-def key_id(key: str) -> str:
-    """The public name of a token key: the first 16 hex digits of its SHA-256."""
-    return hashlib.sha256(key.encode()).hexdigest()[:16]
-
-
-Faults = Callable[[Any, Mapping[str, Any]], Iterator[str]]
-
-
-def _held_to(faults: Faults) -> AfterValidator:
-    """A field's own check: `faults` sees the value and the settings that are declared before it."""
-
-    def check(value: Any, info: ValidationInfo) -> Any:
-        if found := list(faults(value, info.data)):
-            raise ValueError("; ".join(found))
-        return value
-
-    return AfterValidator(check)
-
-
-def _production(data: Mapping[str, Any]) -> bool:
-    return bool(data.get("environment", "production") == "production")
-
-
-def _listed(value: Any) -> Any:
-    """A list as an environment variable spells it: JSON, or separated by commas."""
-    if not isinstance(value, str):
-        return value
-    if not value.lstrip().startswith("["):
-        return [part for part in map(str.strip, value.split(",")) if part]
-    try:
-        return json.loads(value)
-    except ValueError:
-        raise ValueError("is not a JSON list") from None
-
-
-def _size(value: Any) -> Any:
-    """A size as an environment variable spells it; pydantic alone reads `12-x` by its beginning."""
-    if isinstance(value, str) and not SIZE.fullmatch(value):
-        raise ValueError("is not a size such as 256KiB")
-    return value
-
-
-def _postgresql(value: SecretStr) -> SecretStr:
-    """The database's URL, for the one driver that is used here."""
-    try:
-        url = make_url(value.get_secret_value())
-    except (ArgumentError, ValueError):
-        raise ValueError("is not a database URL") from None
-    if url.drivername not in {"postgres", "postgresql", DRIVER}:
-        raise ValueError("has to be a postgresql:// URL")
-    return SecretStr(url.set(drivername=DRIVER).render_as_string(hide_password=False))
-
-
-def _over_unix_socket(url: URL) -> bool:
-    named = url.query.get("host") or url.host or ""
-    hosts = [host for part in ([named] if isinstance(named, str) else named) for host in part.split(",")]
-    return all(host.startswith("/") for host in hosts)
-
-
-def _database_faults(value: SecretStr, data: Mapping[str, Any]) -> Iterator[str]:
-    if not _production(data):
-        return
-    url = make_url(value.get_secret_value())
-    user, password = (url.username or "").lower(), (url.password or "").lower()
-    if not user:
-        yield "names no user"
-    if user in SUPERUSERS:
-        yield "connects as a superuser; use a role that owns nothing"
-    if password and password in DEFAULT_PASSWORDS | {user, (url.database or "").lower()}:
-        yield "has a default password"
-    if url.query.keys() & URL_OVERRIDES:
-        yield f"may not carry any of the parameters {', '.join(sorted(URL_OVERRIDES))}"
-    if url.query.get("sslmode") != "verify-full" and not _over_unix_socket(url):
-        yield "needs sslmode=verify-full, unless it is a unix socket"
-
-
-def _entropy_bits(key: str) -> float:
-    """An estimate: Shannon's entropy of the characters or the steps between, times what does not repeat."""
-
-    def shannon(symbols: Iterable[object]) -> float:
-        counts = Counter(symbols)
-        return -sum(n / counts.total() * math.log2(n / counts.total()) for n in counts.values())
-
-    steps = (ord(after) - ord(before) for before, after in pairwise(key))
-    return min(shannon(key), shannon(steps)) * len({key[i : i + 3] for i in range(len(key) - 2)})
-
-
-def _is_prose(key: str) -> bool:
-    return (key.islower() or key.isupper()) and not any(map(str.isdigit, key))
-
-
-def _key_faults(keys: tuple[SecretStr, ...], data: Mapping[str, Any]) -> Iterator[str]:
-    texts = [key.get_secret_value() for key in keys]
-    if len(set(texts)) < len(texts):
-        yield "holds the same key twice"
-    for position, text in enumerate(texts, start=1):
-        if not (text.isascii() and text.isprintable()) or " " in text:
-            yield f"key {position} has other characters than printable ASCII without spaces"
-        elif len(text) < KEY_BYTES:
-            yield f"key {position} is shorter than {KEY_BYTES} bytes"
-        elif _production(data):
-            yield from (f"key {position} {fault}" for fault in _weaknesses(text, data))
-
-
-def _weaknesses(key: str, data: Mapping[str, Any]) -> Iterator[str]:
-    if key_id(key) in PUBLISHED_KEYS or any(word in key.lower() for word in SAMPLE_WORDS):
-        yield "is a known sample; make one with `openssl rand -hex 32`"
-    if _entropy_bits(key) < KEY_ENTROPY_BITS or _is_prose(key):
-        yield "can be guessed (low entropy); make one with `openssl rand -hex 32`"
-    if key_id(key) in data.get("foreign_key_ids", ()):
-        yield "belongs to another environment"
-    database = data.get("database_url")
-    if database is not None and make_url(database.get_secret_value()).password == key:
-        yield "is the database's password too"
-
-
-def _is_public(host: str) -> bool:
-    """Whether a host is a name in the public DNS: no address in any notation, nothing local."""
-    labels = host.split(".")
-    return len(labels) > 1 and len(host) <= 253 and labels[-1][:1].isalpha() and labels[-1] not in NOT_PUBLIC
-
-
-def _is_exact(url: str, *, production: bool, origin: bool = False) -> bool:
-    """Whether a URL is scheme, host, port and (no origin) path; in production https on a public host."""
-    try:
-        parts = urlsplit(url)
-        port = "" if parts.port is None else f":{parts.port}"
-    except ValueError:
-        return False
-    host = parts.hostname or ""
-    exact = f"{parts.scheme}://{host}{port}{'' if origin else parts.path}"
-    if url != exact or not all(map(HOST_LABEL.fullmatch, host.split("."))):
-        return False
-    return parts.scheme == "https" and _is_public(host) if production else parts.scheme in {"http", "https"}
-
-
-def _url_faults(value: str | None, data: Mapping[str, Any]) -> Iterator[str]:
-    if value is not None and not _is_exact(value, production=_production(data)):
-        yield "has to be a plain URL; in production https, of a public host"
-
-
-def _party_faults(value: str, data: Mapping[str, Any]) -> Iterator[str]:
-    host = urlsplit(value).netloc if "://" in value else value
-    if _production(data) and re.search(r"localhost|^\[?::1|^127\.|^0\.0\.0\.0", host.lower()):
-        yield "is local; in production it has to be this environment's own"
-
-
-def _origin_faults(origins: tuple[str, ...], data: Mapping[str, Any]) -> Iterator[str]:
-    for position, origin in enumerate(origins, start=1):
-        if not _is_exact(origin, production=_production(data), origin=True):
-            yield f"entry {position} is not one exact origin; in production https, of a public host"
-
-
-def _proxy_faults(proxies: tuple[str, ...], data: Mapping[str, Any]) -> Iterator[str]:
-    for position, proxy in enumerate(proxies, start=1):
-        try:
-            if ipaddress.ip_network(proxy, strict=False).prefixlen < NETWORK_BITS:
-                yield f"entry {position} trusts more than a /{NETWORK_BITS} network"
-        except ValueError:
-            yield f"entry {position} is neither an address nor a network"
-
-
-def _log_faults(level: str, data: Mapping[str, Any]) -> Iterator[str]:
-    if level == "DEBUG" and _production(data):
-        yield "may not be DEBUG in production"
-
-
-def _internal_account_faults(account: str | None, data: Mapping[str, Any]) -> Iterator[str]:
-    if "internal_audience" in data and (account is None) != (data["internal_audience"] is None):
-        yield f"goes with {PREFIX}INTERNAL_AUDIENCE: set both or neither"
-    if account is not None and _production(data) and not account.endswith(".gserviceaccount.com"):
-        yield "has to be the address of a Google service account"
-
-
-Size = Annotated[ByteSize, BeforeValidator(_size)]
-Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-Url = Annotated[str, AfterValidator(lambda url: url.rstrip("/")), _held_to(_url_faults)]
-Party = Annotated[str, Field(pattern=r"^\S{1,255}$"), _held_to(_party_faults)]
+Size = Annotated[ByteSize, BeforeValidator(faults.size)]
+Listed = Annotated[tuple[str, ...], BeforeValidator(faults.listed)]
+Url = Annotated[str, AfterValidator(lambda url: url.rstrip("/")), faults.held_to(faults.url_faults)]
+Party = Annotated[str, Field(pattern=r"^\S{1,255}$"), faults.held_to(faults.party_faults)]
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], faults.held_to(faults.log_faults)]
 NOTHING, HOUR, DAY, YEAR = timedelta(0), timedelta(hours=1), timedelta(days=1), timedelta(days=365)
 KIB, MIB = 1024, 1024 * 1024
 
@@ -272,12 +58,10 @@ class Settings(BaseSettings):
         "production", description="Where this runs; production refuses whatever is insecure."
     )
     public_url: Url = Field(description="Base of the public API's addresses, of error pages too.")
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], _held_to(_log_faults)] = Field(
-        "INFO", description="The least severe that is logged."
-    )
+    log_level: LogLevel = Field("INFO", description="The least severe that is logged.")
 
-    database_url: Annotated[SecretStr, AfterValidator(_postgresql), _held_to(_database_faults)] = Field(
-        description="The PostgreSQL database: postgresql://user:password@host/name?sslmode=verify-full."
+    database_url: Annotated[SecretStr, AfterValidator(faults.postgresql), faults.held_to(faults.database_faults)] = (
+        Field(description="The PostgreSQL database: postgresql://user:password@host/name?sslmode=verify-full.")
     )
     database_pool_size: int = Field(8, ge=1, le=100, description="Connections that one process keeps.")
     database_max_overflow: int = Field(2, ge=0, le=100, description="Connections beyond those, for a moment.")
@@ -290,7 +74,7 @@ class Settings(BaseSettings):
 
     foreign_key_ids: Listed = Field((), description="Ids of other environments' token keys, refused here.")
     token_keys: Annotated[
-        tuple[SecretStr, ...], BeforeValidator(_listed), Field(min_length=1), _held_to(_key_faults)
+        tuple[SecretStr, ...], BeforeValidator(faults.listed), Field(min_length=1), faults.held_to(faults.key_faults)
     ] = Field(description="Keys of our tokens, 32 random bytes or more each: the first signs, all verify.")
     token_issuer: Party = Field(description="`iss` of our tokens, this environment's own.")
     token_audience: Party = Field(description="`aud` of our tokens, this environment's own.")
@@ -298,16 +82,16 @@ class Settings(BaseSettings):
     service_token_lifetime: timedelta = Field(YEAR, gt=NOTHING, le=YEAR, description="A service account's.")
     minted_token_lifetime: timedelta = Field(HOUR, gt=NOTHING, le=DAY, description="One that an admin mints.")
 
-    cors_origins: Annotated[Listed, _held_to(_origin_faults)] = Field(
+    cors_origins: Annotated[Listed, faults.held_to(faults.origin_faults)] = Field(
         (), description="Exact origins whose pages may call the public API."
     )
-    trusted_proxies: Annotated[Listed, _held_to(_proxy_faults)] = Field(
+    trusted_proxies: Annotated[Listed, faults.held_to(faults.proxy_faults)] = Field(
         (), description="Addresses and networks whose X-Forwarded-For is believed."
     )
-    internal_audience: Annotated[str | None, _held_to(_url_faults)] = Field(
+    internal_audience: Annotated[str | None, faults.held_to(faults.url_faults)] = Field(
         None, description="`aud` of the tokens with which the queue calls the internal API."
     )
-    internal_service_account: Annotated[str | None, _held_to(_internal_account_faults)] = Field(
+    internal_service_account: Annotated[str | None, faults.held_to(faults.internal_account_faults)] = Field(
         None, description="E-mail address of the service account as which the queue calls the internal API."
     )
 
@@ -339,7 +123,7 @@ class Settings(BaseSettings):
     @property
     def dsn(self) -> str:
         """The database for libpq (psycopg, psql), password included."""
-        return self.sqlalchemy_url.replace(DRIVER, "postgresql", 1)
+        return self.sqlalchemy_url.replace(faults.DRIVER, "postgresql", 1)
 
     def signing_key(self, purpose: str) -> bytes:
         """32 bytes for one purpose (`cursor`), derived from the token key that signs, and rotated with it."""
@@ -401,24 +185,3 @@ def internal_settings() -> Settings:
         names = (VARIABLES["internal_audience"], VARIABLES["internal_service_account"])
         raise SystemExit(str(InsecureConfiguration(f"{name}: is not set" for name in names)))
     return found
-
-
-def server_objections(row: Mapping[str, Any], *, now: float | None = None) -> list[str]:
-    """Why production may not be served from this database server; a fact that is missing counts against it.
-
-    `row` holds the columns of `SERVER_FACTS`. The caller may add what the server cannot know: `connections`,
-    the most that all processes together may open; `migration` and `expected_migration`. `now`: epoch seconds.
-    """
-    skew = abs((time.time() if now is None else now) - row.get("clock", -math.inf))
-    wanted, available = row.get("connections", 1), row.get("max_connections", 0)
-    objections = {
-        "the role is a superuser": row.get("superuser") is not False,
-        "the role bypasses row-level security": row.get("bypasses_rls") is not False,
-        "the role owns tables": row.get("owns_tables") is not False,
-        "fsync is off": row.get("fsync") is not True,
-        "synchronous_commit is off": row.get("synchronous_commit") is not True,
-        "the pools are larger than max_connections": wanted > available,
-        "the clocks are more than 5 s apart": not skew <= CLOCK_SKEW_SECONDS,
-        "the migrations are not at head": row.get("migration") != row.get("expected_migration"),
-    }
-    return [objection for objection, holds in objections.items() if holds]

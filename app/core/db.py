@@ -1,15 +1,18 @@
 """The database: one engine, one connection and one transaction per request; the only place that commits."""
 
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeAlias, cast
 
 import msgspec
 import psycopg
-from alembic.script import ScriptDirectory
 from fastapi import Depends, Request
+from psycopg.rows import dict_row
 from sqlalchemy import DateTime, MetaData, PoolProxiedConnection
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection as SyncConnection
@@ -18,12 +21,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_e
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.util import greenlet_spawn
 
-from app.core import migrations
 from app.core.config import Settings
+from app.core.server_facts import SERVER_FACTS, server_objections
 
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 IDLE_SECONDS_BEFORE_A_PING = 1.0
 BULK_WORK_MEM = "64MB"
+MIGRATIONS = Path(__file__).parents[2] / "alembic" / "versions"
 KEEPALIVE = {
     "connect_timeout": 3,
     "keepalives_idle": 30,
@@ -125,10 +129,10 @@ class Database:
             yield transaction
             await transaction.finish()
         except BaseException:
-            if transaction.driver.closed:
-                lease.invalidate()
-            else:
+            if not transaction.driver.closed:
                 await transaction.driver.rollback()
+            elif lease.is_valid:  # SQLAlchemy has given up the connection itself where the session met its end
+                lease.invalidate()
             raise
         finally:
             await transaction.close()
@@ -154,14 +158,26 @@ class Database:
         raise psycopg.OperationalError("no connection of the pool answers")
 
     async def objections(self) -> list[str]:
-        """What keeps this process from serving: an empty list when it is ready."""
+        """What keeps this process from serving: an empty list when it is ready.
+
+        Production also asks what the server and our role on it are like (``server_facts``).
+        """
         try:
             async with self.transaction(reading=True) as transaction:
                 found = await current_revision(transaction.driver)
+                facts = await self._facts(transaction.driver)
         except (psycopg.Error, SQLAlchemyError, OSError) as error:
             return [f"the database does not answer ({type(error).__name__})"]
-        expected = expected_revision()
-        return [] if found == expected else [f"migrations are at {found}, this release expects {expected}"]
+        if found != expected_revision():
+            return [f"migrations are at {found}, this release expects {expected_revision()}"]
+        return server_objections(facts) if facts is not None else []
+
+    async def _facts(self, driver: Driver) -> dict[str, Any] | None:
+        if self.settings.environment != "production":
+            return None
+        async with driver.cursor(row_factory=dict_row) as cursor:
+            facts = await (await cursor.execute(SERVER_FACTS)).fetchone() or {}
+        return facts | {"connections": self.settings.database_pool_size + self.settings.database_max_overflow}
 
     async def dispose(self) -> None:
         await self.engine.dispose()
@@ -176,9 +192,13 @@ async def current_revision(driver: Driver) -> str | None:
     return None if row is None else str(row[0])
 
 
+@cache
 def expected_revision() -> str | None:
-    """The newest migration that this release carries."""
-    return ScriptDirectory.from_config(migrations.alembic_config()).get_current_head()
+    """The newest migration that this release carries, read from its files: Alembic itself would slow every start."""
+    sources = [path.read_text(encoding="utf-8") for path in MIGRATIONS.glob("*.py")]
+    revisions = {found for source in sources for found in re.findall(r'^revision = "(\w+)"', source, re.MULTILINE)}
+    parents = {found for source in sources for found in re.findall(r'^down_revision = "(\w+)"', source, re.MULTILINE)}
+    return next(iter(revisions - parents), None)
 
 
 def transaction_of(session: AsyncSession) -> Transaction:

@@ -7,7 +7,7 @@ the same key with another request is refused. Answers of 5xx and refusals are no
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response
 from psycopg.types.json import Jsonb
@@ -80,11 +80,6 @@ async def replay_or_remember(
 
 Idempotent = Annotated[None, Depends(replay_or_remember)]
 """Name it after the guard in a door's signature: who lost a right is not shown what it once was answered."""
-
-
-async def answer_replay(_: Request, replay: Exception) -> Response:
-    """The exception handler that sends the stored answer."""
-    return cast(Replay, replay).response
 
 
 async def _fingerprint(request: Request) -> bytes:

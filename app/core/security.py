@@ -23,8 +23,9 @@ from jose.jwk import construct
 from msgspec import Meta
 from pydantic import SecretStr
 
-from app.core.config import Settings, key_id
+from app.core.config import Settings
 from app.core.errors import Unauthenticated
+from app.core.faults import key_id
 
 ALGORITHM = "HS256"
 TYPE = "at+jwt"

@@ -18,9 +18,11 @@ from psycopg.sql import SQL, Identifier
 from pydantic import ValidationError
 
 from app.core import config
-from app.core.config import SERVER_FACTS, VARIABLES, InsecureConfiguration, Settings, key_id, load_settings
-from app.core.config import server_objections as objections
+from app.core.config import VARIABLES, InsecureConfiguration, Settings, load_settings
 from app.core.db import Database
+from app.core.faults import key_id
+from app.core.server_facts import SERVER_FACTS
+from app.core.server_facts import server_objections as objections
 
 ROOT = Path(__file__).parents[2]
 KEY = hashlib.sha256(b"a key").hexdigest()

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
-from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ from typing import Any
 import yaml
 
 POLICY: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("policy.yaml").read_text(encoding="utf-8"))
-ACCOUNT_WORDS = frozenset({"is", "holds", "if"})
-RULE_WORDS = frozenset({"allow", "deny", "to", "if"}), frozenset({"rules_of", "at"})
 WORD = re.compile(r"\{(\w+)\}")
 
 Values = Mapping[str, Any]
@@ -47,9 +44,9 @@ def resources() -> list[str]:
 
 
 def kinds() -> list[str]:
-    """The kinds of accounts that there are: those that no other account stands for."""
-    inner = {base for account in POLICY["accounts"].values() for base in account.get("is", ())}
-    return [kind for kind in POLICY["accounts"] if kind not in inner] + ["anybody", "educator"]
+    """The kinds of accounts that there are; ``anybody`` is who has none."""
+    found: list[str] = POLICY["kinds"]
+    return found
 
 
 def _held(kind: str, account: Values) -> set[str]:
@@ -111,21 +108,3 @@ def _passes(test: Values, values: Values) -> bool:
         elif not any(fnmatchcase(str(value), pattern) for value in found for pattern in wanted):
             return False
     return True
-
-
-@cache
-def faults() -> tuple[str, ...]:
-    """What in the policy makes no sense: words that mean nothing, permissions and kinds that nobody declared."""
-    found = []
-    for kind, entry in POLICY["accounts"].items():
-        if not ACCOUNT_WORDS >= entry.keys() or not POLICY["accounts"].keys() >= set(entry.get("is", ())):
-            found.append(kind)
-    for resource, entry in POLICY["resources"].items():
-        for rule in entry["rules"]:
-            shape = RULE_WORDS["rules_of" in rule]
-            known = "rules_of" not in rule or rule["rules_of"] in POLICY["resources"]
-            names = [] if rule.get("to", "All") == "All" else rule["to"]
-            declared = set([names] if isinstance(names, str) else names) <= set(entry["permissions"])
-            if not (shape >= rule.keys() and known and declared and ("allow" in rule) + ("deny" in rule) < 2):
-                found.append(f"{resource}: {rule}")
-    return tuple(found)

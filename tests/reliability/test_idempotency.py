@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +15,10 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from app.accounts.models import ServiceAccount, ServiceAccountSchool
 from app.core.idempotency import replay_or_remember
 from app.core.requests import operation_name
 from app.events import service as events
-from tests.collections.shelves import HUNGER_GAMES, PHILOSOPHERS_STONE, TWILIGHT, isbn
+from tests.collections.shelves import HUNGER_GAMES, TWILIGHT, isbn
 from tests.world import Client, World
 
 KEPT = ("content-type", "etag", "location")
@@ -66,7 +65,8 @@ async def door_of(world: World, operation: str) -> Door:
             book = {"isbn": isbn(uuid4().int % 10**8), "title": "A book"}
             return Door(admin, "POST", "/editions", [book], [book | {"title": "Another"}])
         case "events_create_event":
-            return Door(admin, "POST", "/events", {"title": "Test: asked"}, {"title": "Test: asked otherwise"})
+            event = {"title": "Test: asked", "level": "normal"}
+            return Door(admin, "POST", "/events", event, event | {"title": "Test: asked otherwise"})
     lms = await world.lms(school)
     if operation == "collections_create":
         new = {"name": "Library", "school_id": str(school.wriveted_identifier), "items": [{"isbn": TWILIGHT}]}
@@ -84,7 +84,7 @@ async def door_of(world: World, operation: str) -> Door:
         case "collections_add_item":
             return Door(lms, "POST", f"{path}/item", {"edition_isbn": HUNGER_GAMES}, {"edition_isbn": TWILIGHT})
     path = f"/school/{school.wriveted_identifier}/collection"
-    return Door(lms, "POST" if operation == "lms_sync_school" else "PATCH", path, rows, others)
+    return Door(lms, "POST" if operation == "collections_sync_school" else "PATCH", path, rows, others)
 
 
 DOORS = (
@@ -134,9 +134,7 @@ async def effects(world: World) -> int:
 
 
 @pytest.mark.parametrize("operation", DOORS)
-async def test_same_request_again_gets_the_first_answer_and_has_no_second_effect(
-    world: World, operation: str
-) -> None:
+async def test_same_request_again_gets_the_first_answer_and_has_no_second_effect(world: World, operation: str) -> None:
     door = await door_of(world, operation)
     first = await door.ask("a-key")
     assert executed(first), first.text
@@ -166,7 +164,8 @@ async def test_another_path_of_one_route_is_another_request(world: World) -> Non
     schools = [await world.school(), await world.school()]
     lms = await world.lms(*schools)
     first, second = (
-        Door(lms, "POST", f"/school/{each.wriveted_identifier}/collection", [{"isbn": TWILIGHT}], []) for each in schools
+        Door(lms, "POST", f"/school/{each.wriveted_identifier}/collection", [{"isbn": TWILIGHT}], [])
+        for each in schools
     )
     await first.ask("a-key")
     assert refused(await second.ask("a-key"), 422, "idempotency_mismatch")
@@ -201,7 +200,9 @@ async def test_any_visible_text_is_a_key(world: World, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["", " ", "two words", "tab\tbed", "k" * 256, "clé", "\x7f"], ids=["empty", "blank", "words", "tab", "256", "é", "DEL"]
+    "key",
+    ["", " ", "two words", "tab\tbed", "k" * 256, "clé", "\x7f"],
+    ids=["empty", "blank", "words", "tab", "256", "é", "DEL"],
 )
 async def test_what_is_no_key_is_refused_and_nothing_done(world: World, key: str) -> None:
     door = await sync(world)
@@ -271,10 +272,129 @@ async def test_second_request_while_the_first_runs_is_told_to_wait(world: World)
     assert same_answer(await first, await door.ask("a-key"))
 
 
-async def refuse_by_conflict(world: World) -> tuple[Door, Door]:
-    door = await door_of(world, "collections_add_item")
-    holding = Door(door.caller, "PATCH", door.path.removesuffix("/item"), {"items": [{"isbn": HUNGER_GAMES}]}, {})
-    await holding.ask(None)
-    return door, Door(*vars(holding).values()).__class__(
-        door.caller, "PATCH", holding.path, {"items": [{"isbn": HUNGER_GAMES, "action": "remove"}]}, {}
-    )
+@pytest.mark.parametrize(
+    ("rows", "query", "status", "code"),
+    [
+        ([{"isbn": "9780439023482"}], {}, 422, "nothing_usable"),
+        ([{"isbn": HUNGER_GAMES}, {"isbn": "no"}], {"atomic": "true"}, 422, "atomic_rejected"),
+        ([{"isbn": HUNGER_GAMES}], {"ignore_conflicts": "false"}, 409, "already_exists"),
+        ([], {"max_removal_percent": "0"}, 409, "removal_limit_exceeded"),
+        ([{"isbn": HUNGER_GAMES}], {"atomic": "perhaps"}, 422, "invalid"),
+        ({}, {}, 422, "invalid"),
+    ],
+    ids=["nothing usable", "atomic", "held already", "removal limit", "bad query", "no rows"],
+)
+async def test_a_refusal_leaves_the_key_free(
+    world: World, rows: Any, query: dict[str, str], status: int, code: str
+) -> None:
+    door = await sync(world)
+    await door.ask(None)
+    refusal = Door(door.caller, door.method, door.path, rows, [])
+    assert refused(await refusal.ask("a-key", **query), status, code)
+    assert refused(await refusal.ask("a-key", **query), status, code)
+    first = await door.ask("a-key", other=True)
+    assert executed(first)
+    assert same_answer(first, await door.ask("a-key", other=True))
+
+
+async def test_a_failed_precondition_leaves_the_key_free(world: World) -> None:
+    door = await door_of(world, "collections_update")
+
+    async def ask(etag: str) -> httpx.Response:
+        headers = {"Idempotency-Key": "a-key", "If-Match": etag}
+        return await door.caller.patch(door.path, json=door.body, headers=headers)
+
+    assert refused(await ask('"of yesterday"'), 412, "precondition_failed")
+    assert executed(await ask((await door.caller.get(door.path)).headers["etag"]))
+
+
+@pytest.mark.xfail(strict=True, reason="If-Match is judged before the key: app/collections/requests.py")
+async def test_a_retry_is_answered_although_its_precondition_held_only_the_first_time(world: World) -> None:
+    door = await door_of(world, "collections_update")
+    etag = (await door.caller.get(door.path)).headers["etag"]
+    headers = {"Idempotency-Key": "a-key", "If-Match": etag}
+    first = await door.caller.patch(door.path, json=door.body, headers=headers)
+    assert same_answer(first, await door.caller.patch(door.path, json=door.body, headers=headers))
+
+
+@pytest.mark.parametrize("operation", DOORS)
+async def test_our_own_failure_leaves_the_key_free(
+    world: World, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    door = await door_of(world, operation)
+    before = await effects(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(events, "record", fail)
+        assert refused(await door.ask("a-key"), 500, "internal_error")
+    assert await effects(world) == before
+    first = await door.ask("a-key")
+    assert executed(first), first.text
+    assert same_answer(first, await door.ask("a-key"))
+
+
+@pytest.mark.parametrize("table", ["events", "idempotency_records"])
+async def test_a_connection_lost_before_the_commit_leaves_the_key_free(world: World, table: str) -> None:
+    door = await sync(world)
+    before = await effects(world)
+    async with held_up(world, f"LOCK TABLE {table} IN SHARE MODE") as holder:
+        asking = asyncio.create_task(door.ask("a-key"))
+        for pid in await waiting(holder):
+            await holder.execute("SELECT pg_terminate_backend(%s)", [pid])
+        answer = await asking
+    assert refused(answer, 503, "unavailable")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert await effects(world) == before
+    assert executed(await door.ask("a-key"))
+
+
+async def test_a_rehearsal_leaves_the_key_free(world: World) -> None:
+    door = await sync(world)
+    for _ in range(2):
+        assert executed(await door.ask("a-key", dry_run="true"))
+    first = await door.ask("a-key")
+    assert executed(first)
+    assert same_answer(first, await door.ask("a-key"))
+
+
+@pytest.mark.parametrize(("hours", "is_replayed"), [(47, True), (49, False)])
+async def test_an_answer_is_kept_for_two_days(world: World, hours: int, is_replayed: bool) -> None:
+    door = await sync(world)
+    first = await door.ask("a-key")
+    async with world.database.transaction() as transaction:
+        await transaction.driver.execute(
+            "UPDATE idempotency_records SET created_at = now() - make_interval(hours => %s) WHERE subject LIKE %s",
+            [hours, f"%{door.caller.id}%"],
+        )
+    second = await door.ask("a-key")
+    assert same_answer(first, second) is is_replayed
+    assert executed(second) is not is_replayed
+    assert same_answer(second, await door.ask("a-key")) or is_replayed
+
+
+async def test_who_lost_the_right_is_not_shown_the_answer(world: World) -> None:
+    door = await sync(world)
+    await door.ask("a-key")
+    async with world.database.transaction() as transaction:
+        await transaction.driver.execute(
+            "DELETE FROM service_account_schools WHERE service_account_id = %s", [door.caller.id]
+        )
+    assert refused(await door.ask("a-key"), 403, "permission_missing")
+
+
+async def test_who_was_deactivated_is_not_shown_the_answer(world: World) -> None:
+    door = await sync(world)
+    await door.ask("a-key")
+    answer = await (await world.admin()).delete(f"/service-account/{door.caller.id}")
+    assert answer.status_code == 200, answer.text
+    assert refused(await door.ask("a-key"), 401, "not_authenticated")
+
+
+async def test_what_was_deleted_since_is_not_shown(world: World) -> None:
+    door = await door_of(world, "collections_update")
+    await door.ask("a-key")
+    answer = await (await world.admin()).delete(door.path)
+    assert answer.status_code == 200, answer.text
+    assert refused(await door.ask("a-key"), 404, "not_found")

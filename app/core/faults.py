@@ -1,0 +1,209 @@
+"""What may be wrong with a setting. Each check sees a value, and the settings declared before it, and yields words."""
+
+import hashlib
+import ipaddress
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    SecretStr,
+    ValidationInfo,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+KEY_BYTES = 32
+KEY_ENTROPY_BITS = 118
+DRIVER = "postgresql+psycopg"
+SUPERUSERS = frozenset({"postgres", "root", "admin", "pgsql", "cloudsqlsuperuser", "rdsadmin"})
+DEFAULT_PASSWORDS = frozenset({"postgres", "password", "secret", "changeme", "admin", "root", "wriveted", "test"})
+URL_OVERRIDES = frozenset({"user", "password", "hostaddr", "service", "passfile", "options", "dbname"})
+NOT_PUBLIC = frozenset({"localhost", "localdomain", "local", "test", "invalid", "example", "internal"})
+NETWORK_BITS = 8
+SIZE = re.compile(r"\A[0-9]++(?:\.[0-9]++)? ?(?:[kKMG]i?)?B?\Z")
+HOST_LABEL = re.compile(r"\A[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+PLACEHOLDERS = ("changeme", "change-me", "change_me", "replace", "example", "sample", "default")
+SAMPLE_WORDS = (*PLACEHOLDERS, "secret", "passw", "insecure", "wriveted")
+# The ids of keys that everybody knows: the tutorials of FastAPI and Flask, and RFC 7515, A.1.
+PUBLISHED_KEYS = frozenset({"570dad43de1af4c9", "2598f7d6adc142d8", "8b1b17a9740c068a"})
+
+
+def key_id(key: str) -> str:
+    """The public name of a token key: the first 16 hex digits of its SHA-256."""
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+Faults = Callable[[Any, Mapping[str, Any]], Iterator[str]]
+
+
+def held_to(faults: Faults) -> AfterValidator:
+    """A field's own check: `faults` sees the value and the settings that are declared before it."""
+
+    def check(value: Any, info: ValidationInfo) -> Any:
+        if found := list(faults(value, info.data)):
+            raise ValueError("; ".join(found))
+        return value
+
+    return AfterValidator(check)
+
+
+def production(data: Mapping[str, Any]) -> bool:
+    return bool(data.get("environment", "production") == "production")
+
+
+def listed(value: Any) -> Any:
+    """A list as an environment variable spells it: JSON, or separated by commas."""
+    if not isinstance(value, str):
+        return value
+    if not value.lstrip().startswith("["):
+        return [part for part in map(str.strip, value.split(",")) if part]
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError("is not a JSON list") from None
+
+
+def size(value: Any) -> Any:
+    """A size as an environment variable spells it; pydantic alone reads `12-x` by its beginning."""
+    if isinstance(value, str) and not SIZE.fullmatch(value):
+        raise ValueError("is not a size such as 256KiB")
+    return value
+
+
+def postgresql(value: SecretStr) -> SecretStr:
+    """The database's URL, for the one driver that is used here."""
+    try:
+        url = make_url(value.get_secret_value())
+    except (ArgumentError, ValueError):
+        raise ValueError("is not a database URL") from None
+    if url.drivername not in {"postgres", "postgresql", DRIVER}:
+        raise ValueError("has to be a postgresql:// URL")
+    return SecretStr(url.set(drivername=DRIVER).render_as_string(hide_password=False))
+
+
+def over_unix_socket(url: URL) -> bool:
+    named = url.query.get("host") or url.host or ""
+    hosts = [host for part in ([named] if isinstance(named, str) else named) for host in part.split(",")]
+    return all(host.startswith("/") for host in hosts)
+
+
+def database_faults(value: SecretStr, data: Mapping[str, Any]) -> Iterator[str]:
+    if not production(data):
+        return
+    url = make_url(value.get_secret_value())
+    user, password = (url.username or "").lower(), (url.password or "").lower()
+    if not user:
+        yield "names no user"
+    if user in SUPERUSERS:
+        yield "connects as a superuser; use a role that owns nothing"
+    if password and password in DEFAULT_PASSWORDS | {user, (url.database or "").lower()}:
+        yield "has a default password"
+    if url.query.keys() & URL_OVERRIDES:
+        yield f"may not carry any of the parameters {', '.join(sorted(URL_OVERRIDES))}"
+    if url.query.get("sslmode") != "verify-full" and not over_unix_socket(url):
+        yield "needs sslmode=verify-full, unless it is a unix socket"
+
+
+def entropy_bits(key: str) -> float:
+    """An estimate: Shannon's entropy of the characters or the steps between, times what does not repeat."""
+
+    def shannon(symbols: Iterable[object]) -> float:
+        counts = Counter(symbols)
+        return -sum(n / counts.total() * math.log2(n / counts.total()) for n in counts.values())
+
+    steps = (ord(after) - ord(before) for before, after in pairwise(key))
+    return min(shannon(key), shannon(steps)) * len({key[i : i + 3] for i in range(len(key) - 2)})
+
+
+def is_prose(key: str) -> bool:
+    return (key.islower() or key.isupper()) and not any(map(str.isdigit, key))
+
+
+def key_faults(keys: tuple[SecretStr, ...], data: Mapping[str, Any]) -> Iterator[str]:
+    texts = [key.get_secret_value() for key in keys]
+    if len(set(texts)) < len(texts):
+        yield "holds the same key twice"
+    for position, text in enumerate(texts, start=1):
+        if not (text.isascii() and text.isprintable()) or " " in text:
+            yield f"key {position} has other characters than printable ASCII without spaces"
+        elif len(text) < KEY_BYTES:
+            yield f"key {position} is shorter than {KEY_BYTES} bytes"
+        elif production(data):
+            yield from (f"key {position} {fault}" for fault in weaknesses(text, data))
+
+
+def weaknesses(key: str, data: Mapping[str, Any]) -> Iterator[str]:
+    if key_id(key) in PUBLISHED_KEYS or any(word in key.lower() for word in SAMPLE_WORDS):
+        yield "is a known sample; make one with `openssl rand -hex 32`"
+    if entropy_bits(key) < KEY_ENTROPY_BITS or is_prose(key):
+        yield "can be guessed (low entropy); make one with `openssl rand -hex 32`"
+    if key_id(key) in data.get("foreign_key_ids", ()):
+        yield "belongs to another environment"
+    database = data.get("database_url")
+    if database is not None and make_url(database.get_secret_value()).password == key:
+        yield "is the database's password too"
+
+
+def is_public(host: str) -> bool:
+    """Whether a host is a name in the public DNS: no address in any notation, nothing local."""
+    labels = host.split(".")
+    return len(labels) > 1 and len(host) <= 253 and labels[-1][:1].isalpha() and labels[-1] not in NOT_PUBLIC
+
+
+def is_exact(url: str, *, production: bool, origin: bool = False) -> bool:
+    """Whether a URL is scheme, host, port and (no origin) path; in production https on a public host."""
+    try:
+        parts = urlsplit(url)
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    exact = f"{parts.scheme}://{host}{port}{'' if origin else parts.path}"
+    if url != exact or not all(map(HOST_LABEL.fullmatch, host.split("."))):
+        return False
+    return parts.scheme == "https" and is_public(host) if production else parts.scheme in {"http", "https"}
+
+
+def url_faults(value: str | None, data: Mapping[str, Any]) -> Iterator[str]:
+    if value is not None and not is_exact(value, production=production(data)):
+        yield "has to be a plain URL; in production https, of a public host"
+
+
+def party_faults(value: str, data: Mapping[str, Any]) -> Iterator[str]:
+    host = urlsplit(value).netloc if "://" in value else value
+    if production(data) and re.search(r"localhost|^\[?::1|^127\.|^0\.0\.0\.0", host.lower()):
+        yield "is local; in production it has to be this environment's own"
+
+
+def origin_faults(origins: tuple[str, ...], data: Mapping[str, Any]) -> Iterator[str]:
+    for position, origin in enumerate(origins, start=1):
+        if not is_exact(origin, production=production(data), origin=True):
+            yield f"entry {position} is not one exact origin; in production https, of a public host"
+
+
+def proxy_faults(proxies: tuple[str, ...], data: Mapping[str, Any]) -> Iterator[str]:
+    for position, proxy in enumerate(proxies, start=1):
+        try:
+            if ipaddress.ip_network(proxy, strict=False).prefixlen < NETWORK_BITS:
+                yield f"entry {position} trusts more than a /{NETWORK_BITS} network"
+        except ValueError:
+            yield f"entry {position} is neither an address nor a network"
+
+
+def log_faults(level: str, data: Mapping[str, Any]) -> Iterator[str]:
+    if level == "DEBUG" and production(data):
+        yield "may not be DEBUG in production"
+
+
+def internal_account_faults(account: str | None, data: Mapping[str, Any]) -> Iterator[str]:
+    if "internal_audience" in data and (account is None) != (data["internal_audience"] is None):
+        yield "goes with WRIVETED_INTERNAL_AUDIENCE: set both or neither"
+    if account is not None and production(data) and not account.endswith(".gserviceaccount.com"):
+        yield "has to be the address of a Google service account"
