@@ -12,6 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from app.collections import queries, service
 from app.collections.models import Collection, CollectionItem
+from app.collections.queries import CollectionRow
 from app.collections.service import Terms
 from app.collections.sync.plan import Plan, plan_changes
 from app.collections.sync.rows import Delta, Rows, Whole, decode_body, decode_rows
@@ -32,8 +33,8 @@ IfMatch = Annotated[
 ]
 
 
-async def get_collection(collection_id: UUID, session: Session) -> Collection:
-    collection = await session.get(Collection, collection_id)
+async def get_collection(collection_id: UUID, transaction: RequestTransaction) -> CollectionRow:
+    collection = await queries.collection_row(transaction.driver, collection_id)
     if collection is None:
         raise NotFound("There is no such collection.")
     return collection
@@ -51,10 +52,12 @@ async def get_collection_to_change(
     return collection
 
 
-async def get_school_collection(wriveted_identifier: UUID, session: Session) -> Collection:
+async def get_school_collection(
+    wriveted_identifier: UUID, transaction: RequestTransaction
+) -> CollectionRow | Collection:
     """A school's collection; an empty one about to be born where it has none yet."""
-    found = await session.scalar(select(Collection).where(Collection.school_id == wriveted_identifier))
-    return found or await _unborn(session, wriveted_identifier)
+    found = await queries.collection_row_of_school(transaction.driver, wriveted_identifier)
+    return found or await _unborn(transaction.session, wriveted_identifier)
 
 
 async def get_school_collection_to_change(
@@ -178,9 +181,9 @@ Changes = Annotated[Plan, Depends(get_changes)]
 ParsedDelta = Annotated[tuple[Delta, Plan], Depends(get_delta)]
 ParsedWhole = Annotated[tuple[Whole, Plan], Depends(get_whole)]
 Creatable = Annotated[Collection, Permission("create", get_new_collection)]
-Readable = Annotated[Collection, Permission("read", get_collection)]
+Readable = Annotated[CollectionRow, Permission("read", get_collection)]
 Changeable = Annotated[Collection, Permission("update", get_collection_to_change)]
 Deletable = Annotated[Collection, Permission("delete", get_collection_to_change)]
-SchoolReadable = Annotated[Collection, Permission("read", get_school_collection)]
+SchoolReadable = Annotated[CollectionRow | Collection, Permission("read", get_school_collection)]
 SchoolChangeable = Annotated[Collection, Permission("update", get_school_collection_to_change)]
 ReadableItem = Annotated[CollectionItem, Permission("read", get_item_to_read)]

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.collections import queries
 from app.collections.models import Collection
-from app.collections.queries import ItemRow
+from app.collections.queries import CollectionRow, ItemRow
 from app.collections.schemas import CollectionInfo, CollectionItemAndStatusCreateIn
 from app.collections.sync import changes
 from app.collections.sync.changes import Outcome
@@ -57,7 +57,7 @@ class Terms:
     every_row: bool = False
 
 
-def etag_of(collection: Collection) -> str:
+def etag_of(collection: Collection | CollectionRow) -> str:
     """A strong validator (RFC 9110, 8.8.3): it changes with every change of the collection or of a holding."""
     return f'"{collection.id.hex}-{collection.version}"'
 
@@ -227,7 +227,7 @@ async def remove(session: AsyncSession, account: Account, collection: Collection
     await session.execute(delete(Collection).where(Collection.id == collection.id))
 
 
-async def count_readiness(session: AsyncSession, collection: Collection) -> CollectionInfo:
+async def count_readiness(session: AsyncSession, collection: CollectionRow) -> CollectionInfo:
     """How much of a collection could be recommended."""
     cursor = await driver_of(session).execute(queries.READINESS, [collection.id])
     total, hydrated, labelled, good = await cursor.fetchone() or (0, 0, 0, 0)
