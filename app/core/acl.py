@@ -98,6 +98,12 @@ class Acl:
     def __get__(self, instance: object | None, owner: type) -> Self | list[Ace]:
         if instance is None:
             return self
+        try:
+            return self._list(instance)
+        except AttributeError as error:  # would be taken for an object without any rules
+            raise TypeError(f"the ACL of {owner.__name__} names what it does not have: {error}") from error
+
+    def _list(self, instance: object) -> list[Ace]:
         aces: list[Ace] = []
         for entry in self.entries:
             if isinstance(entry, Inherit):

@@ -75,7 +75,7 @@ class Loan(Base):
     reader: Mapped[int | None]
     book: Mapped[Book] = relationship(lazy="raise", viewonly=True)
     open_book: Mapped[Book | None] = relationship(
-        lazy="raise", viewonly=True, primaryjoin=lambda: sa.and_(Loan.book_id == Book.id, Book.is_open)
+        lazy="raise", viewonly=True, primaryjoin=lambda: sa.and_(Loan.book_id == Book.id, Book.is_open.is_(True))
     )
 
     __acl__ = Acl()

@@ -369,6 +369,18 @@ def test_a_query_of_a_subclass_may_ask_what_the_base_class_is_asked(
     assert set(found) == {prefect.id for prefect in prefects if prefect.school_id == A}
 
 
+def test_what_a_subclass_refuses_stays_refused_where_its_rules_are_inherited(
+    world: Session, diaries: list[Diary], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    the_acl(monkeypatch, Pupil, (Deny, "school:{school_id}", "read"))
+    the_acl(monkeypatch, Person)
+    the_acl(monkeypatch, Diary, Inherit("person"), (Allow, Everyone, "read"))
+    refused = {each.id for each in diaries if isinstance(each.person, Pupil) and each.person.school_id == A}
+    assert ids_allowed(world, Diary, "read", {Everyone, f"school:{A}"}) == {each.id for each in diaries} - refused
+    assert_same_answers(world, Diary, diaries, "read", {Everyone, f"school:{A}"})
+    assert refused
+
+
 def test_the_list_of_an_object_is_plain_and_leaves_out_what_cannot_match(monkeypatch: pytest.MonkeyPatch) -> None:
     the_acl(
         monkeypatch,
@@ -460,3 +472,11 @@ def test_rules_are_read_from_the_class_and_composed() -> None:
     assert list(School.__acl__)[2] == (Deny, "role:student", ("update", "delete"))
     extended = Acl(*School.__acl__, Inherit("shelf"))
     assert list(extended) == [*School.__acl__, Inherit("shelf")]
+
+
+def test_a_rule_that_names_what_is_missing_fails_aloud() -> None:
+    class Misspelt:
+        __acl__ = Acl((Allow, "user:{ownr_id}", "read"))
+
+    with pytest.raises(TypeError, match="ownr_id"):
+        may(Misspelt(), "read", {"user:1"})

@@ -26,7 +26,11 @@ def principals(account: Values) -> set[str]:
 
 def decide(resource: str, permission: str, account: Values, row: Values) -> bool:
     """Whether the account may do that to the row of the resource."""
-    held = principals(account)
+    return permits(resource, permission, principals(account), row)
+
+
+def permits(resource: str, permission: str, held: set[str], row: Values) -> bool:
+    """The same for whoever holds these principals, whether or not there is such an account."""
     for rule, values in _rules(resource, row):
         if _names(rule, permission) and _meets(_pattern(rule), held, values) and _passes(rule.get("if", {}), values):
             return "allow" in rule
