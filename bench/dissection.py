@@ -61,7 +61,7 @@ class Statements:
 
 async def dissect(settings: Settings, collection_id: UUID, body: bytes) -> dict[str, float]:
     """Seconds of each step of the PATCH of this body; ``database`` holds all statements and the commit."""
-    claims = Claims("service-account", collection_id, "bench", utc_now(), utc_now())
+    claims = Claims("service-account", account_id, "bench", utc_now(), utc_now())
     account = Account("service_account", collection_id, "lms", "Library system", frozenset(), claims)
     statements = Statements()
     database = Database(settings)

@@ -135,7 +135,7 @@ async def _break_down(report: Report, world: World, settings: Settings, cpu: dic
         await authenticate(transaction, claims[account])
 
     async def ask_collection(transaction: Transaction, account: int) -> Any:
-        return await get_collection(collections[account], transaction.session)
+        return await get_collection(collections[account], transaction)
 
     async with database.transaction(reading=True) as transaction:
         found = await ask_collection(transaction, 0)

@@ -112,19 +112,22 @@ def served(name: str, url: str, ready: bytes) -> Iterator[Server]:
 
 def _await(process: subprocess.Popen[bytes], port: int, request: bytes) -> None:
     deadline = time.monotonic() + PATIENCE
-    said: object = None
-    while time.monotonic() < deadline:
+    while not _listens(port):
         if process.poll() is not None:
             raise RuntimeError(f"a server that is to be measured ended: {ending(process)}")
-        try:
-            said = load(port, [request], connections=1, most=1)
-        except subprocess.CalledProcessError as error:
-            said = error
-        else:
-            if not said.refused:
-                return
-        time.sleep(0.1)
-    raise TimeoutError(f"a server that is to be measured does not answer: {said}")
+        if time.monotonic() > deadline:
+            raise TimeoutError("a server that is to be measured does not answer")
+        time.sleep(0.05)
+    if load(port, [request], connections=1, most=1).refused:
+        raise RuntimeError(f"a server that is to be measured refuses {request!r}")
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection((HOST, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def get(path: str, token: str | None = None) -> bytes:

@@ -3,19 +3,18 @@
 A fragment is the members ``"work":{WorkBrief}|null,"edition":{EditionBrief}`` of a holding, without outer braces.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.aside import MANY_ROWS, array_of, aside, json_of
 from app.core.db import driver_of
 from app.core.isbn import display
 from app.core.text import UNTITLED, sort_title
-
-THREAD_FROM_ROWS = 500
-"""Fragments from here on are built beside the event loop, so that other requests do not wait."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -29,7 +28,7 @@ class Heading(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What a fragment is made of, in the order of `_FACTS`."""
+    """What a fragment is made of."""
 
     isbn: int
     own: Heading
@@ -73,20 +72,23 @@ _NUMBER_ONLY = brief_of(
     Facts(0, Heading(None, None, None), None, None, None, Heading(None, None, None), ())
 ).removesuffix(f'"{display(0)}"}}')
 
-_LOCK = """SELECT isbn FROM editions WHERE isbn = ANY(%(isbns)s::bigint[]) OR work_id = ANY(%(work_ids)s::int[])
-            ORDER BY isbn FOR NO KEY UPDATE"""
+_LOCK = """
+SELECT isbn FROM editions WHERE isbn = ANY(%s::bigint[]) OR work_id = ANY(%s::int[])
+ ORDER BY isbn FOR NO KEY UPDATE
+"""
 _FACTS = """
 SELECT e.isbn, e.leading_article, e.edition_title, e.edition_subtitle, e.cover_url, e.work_id,
-       w.type, w.leading_article, w.title, w.subtitle,
-       ARRAY(SELECT jsonb_build_array(a.id, a.first_name, a.last_name)
-               FROM author_works aw JOIN authors a ON a.id = aw.author_id
-              WHERE aw.work_id = e.work_id ORDER BY a.id)
-  FROM editions e LEFT JOIN works w ON w.id = e.work_id
+       w.type, w.leading_article, w.title, w.subtitle, a.id, a.first_name, a.last_name
+  FROM editions e
+  LEFT JOIN works w ON w.id = e.work_id
+  LEFT JOIN author_works aw ON aw.work_id = w.id
+  LEFT JOIN authors a ON a.id = aw.author_id
  WHERE e.isbn = ANY(%s::bigint[])
+ ORDER BY e.isbn, a.id
 """
 _STORE = """
 UPDATE editions e SET title = n.title, sort_title = n.sort_title, brief = n.brief, updated_at = now()
-  FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) AS n(isbn, title, sort_title, brief)
+  FROM jsonb_to_recordset(%s::jsonb) AS n(isbn bigint, title text, sort_title text, brief text)
  WHERE e.isbn = n.isbn AND (e.title, e.sort_title, e.brief) IS DISTINCT FROM (n.title, n.sort_title, n.brief)
 """
 
@@ -100,28 +102,25 @@ async def refresh_briefs(session: AsyncSession, isbns: Iterable[int], work_ids: 
     """
     await session.flush()
     driver = driver_of(session)
-    wanted = {"isbns": list(isbns), "work_ids": list(work_ids)}
-    locked = [isbn for (isbn,) in await (await driver.execute(_LOCK, wanted)).fetchall()]
+    locked = await (await driver.execute(_LOCK, [array_of(isbns), array_of(work_ids)])).fetchall()
     if not locked:
         return
-    rows = await (await driver.execute(_FACTS, [locked])).fetchall()
-    columns = _columns(rows) if len(rows) < THREAD_FROM_ROWS else await asyncio.to_thread(_columns, rows)
-    await driver.execute(_STORE, columns)
+    rows = await (await driver.execute(_FACTS, [array_of(isbn for (isbn,) in locked)])).fetchall()
+    await driver.execute(_STORE, [await aside(len(rows) > MANY_ROWS, _records_of, rows)])
 
 
-def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-    """What is to be stored for these rows of `_FACTS`, one array per column of `_STORE`."""
-    return [list(column) for column in zip(*(_to_store(_facts_of(row)) for row in rows), strict=True)]
+def _records_of(rows: Iterable[Sequence[Any]]) -> str:
+    """What is to be stored, given the rows of `_FACTS`: one for each author of an edition, or one."""
+    return json_of([_record_of(list(group)) for _, group in groupby(rows, key=itemgetter(0))])
 
 
-def _facts_of(row: Sequence[Any]) -> Facts:
-    isbn, article, title, subtitle, cover_url, work_id, work_type, *works, authors = row
-    return Facts(isbn, Heading(article, title, subtitle), cover_url, work_id, work_type, Heading(*works), authors)
-
-
-def _to_store(facts: Facts) -> tuple[int, str | None, str, str | None]:
-    article, title, _ = shown_heading(facts.own, facts.works)
-    brief = brief_of(facts)
-    if brief == unhydrated_brief(facts.isbn):
-        return facts.isbn, None, UNTITLED, None
-    return facts.isbn, title, sort_title(title, article), brief
+def _record_of(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    isbn, *own, cover_url, work_id, work_type, work_article, work_title, work_subtitle, _, _, _ = rows[0]
+    works = Heading(work_article, work_title, work_subtitle)
+    authors = [(id_, first, last) for *_, id_, first, last in rows if id_ is not None]
+    facts = Facts(isbn, Heading(*own), cover_url, work_id, work_type, works, authors)
+    heading, brief = shown_heading(facts.own, works), brief_of(facts)
+    if brief == unhydrated_brief(isbn):
+        return {"isbn": isbn, "title": None, "sort_title": UNTITLED, "brief": None}
+    key = sort_title(heading.title, heading.leading_article)
+    return {"isbn": isbn, "title": heading.title, "sort_title": key, "brief": brief}

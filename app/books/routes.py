@@ -1,6 +1,5 @@
 """The doors of the catalogue."""
 
-import asyncio
 from typing import Annotated, Any
 
 import msgspec
@@ -11,6 +10,7 @@ from app.books.additions.rows import Batch, read_batch
 from app.books.models import CATALOGUE
 from app.books.schemas import BulkReport, EditionBrief, EditionCreateIn, EditionDetail, EditionRow
 from app.core.account import Account
+from app.core.aside import MANY_BYTES, aside
 from app.core.db import Session
 from app.core.guards import Permission
 from app.core.idempotency import Idempotent
@@ -18,9 +18,6 @@ from app.core.isbn import Isbn
 from app.core.openapi import json_body
 from app.core.paging import Pages
 from app.core.requests import Door, RawBody, bulk
-
-THREAD_FROM_BYTES = 64 * 1024
-"""Bodies from here on are understood beside the event loop, so that other requests do not wait."""
 
 ROWS = [
     {"isbn": "9780439023481"},
@@ -35,9 +32,7 @@ Adder = Annotated[Account, Permission("add", list(CATALOGUE))]
 
 async def get_batch(request: Request, caller: Adder, body: RawBody) -> Batch:
     limit = request.app.state.settings.max_bulk_items
-    if len(body) < THREAD_FROM_BYTES:
-        return read_batch(body, limit, is_admin=caller.is_admin)
-    return await asyncio.to_thread(read_batch, body, limit, is_admin=caller.is_admin)
+    return await aside(len(body) > MANY_BYTES, read_batch, body, limit, is_admin=caller.is_admin)
 
 
 @router.get("/edition/{isbn}")

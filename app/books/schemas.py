@@ -164,7 +164,7 @@ class EditionData(Input):
     authors: list[AuthorCreateIn] | None = Field(None, max_length=MAX_PEOPLE)
     illustrators: list[IllustratorCreateIn] | None = Field(None, max_length=MAX_PEOPLE)
     cover_url: CoverUrl = Field(None, description="An http(s) address; images themselves are not taken here.")
-    date_published: int | None = Field(None, ge=0, le=99_991_231, description="YYYYMMDD or YYYY.")
+    date_published: int | None = Field(None, ge=-9_999, le=99_991_231, description="YYYYMMDD or YYYY.")
     labelset: JsonObject | None = Field(None, description="Not writable here: labels have doors of their own.")
     info: EditionInfo | None = None
     hydrated: bool = Field(False, description="True: this is all there is to know, nobody need look it up.")

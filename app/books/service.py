@@ -18,6 +18,7 @@ from app.books.schemas import (
     EditionInfo,
 )
 from app.core.account import Account
+from app.core.aside import MANY_ROWS, aside
 from app.core.db import driver_of, transaction_of
 from app.core.errors import (
     AlreadyExists,
@@ -69,11 +70,11 @@ async def list_editions(
     """A page of editions (see `queries.editions`), and the key of the last one."""
     page = queries.editions(account.principals, work_id=work_id, query=query, after=after, skip=skip, limit=limit)
     rows = (await session.execute(page)).all()
-    briefs = [_brief(headings, isbn, work, cover_url) for *headings, isbn, work, cover_url, _ in rows]
-    return [EditionBrief.model_validate(brief) for brief in briefs], (
-        rows[-1].sort_title,
-        rows[-1].isbn,
-    ) if rows else None
+    briefs = [
+        EditionBrief.model_validate(_brief(headings, isbn, work, cover_url))
+        for *headings, isbn, work, cover_url, _ in rows
+    ]
+    return briefs, (rows[-1].sort_title, rows[-1].isbn) if rows else None
 
 
 async def add_edition(session: AsyncSession, account: Account, data: EditionCreateIn) -> EditionDetail:
@@ -112,7 +113,7 @@ async def add_editions(session: AsyncSession, account: Account, batch: Batch, *,
     """
     await transaction_of(session).allow_bulk()
     outcomes = await add(session, batch.additions)
-    report = report_on(batch, outcomes)
+    report = await aside(batch.received > MANY_ROWS, report_on, batch, outcomes)
     if batch.received and report.summary.rejected == batch.received:
         _refuse(NothingUsable, report)
     if atomic and report.summary.rejected:

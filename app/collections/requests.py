@@ -1,8 +1,6 @@
 """What a request about collections carries: the collection it names, the rows it brings and the terms it sets."""
 
-import asyncio
-from collections.abc import Callable
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Depends, Header, Query, Request
@@ -15,17 +13,13 @@ from app.collections.models import Collection, CollectionItem
 from app.collections.queries import CollectionRow
 from app.collections.service import Terms
 from app.collections.sync.plan import Plan, plan_changes
-from app.collections.sync.rows import Delta, Rows, Whole, decode_body, decode_rows
+from app.collections.sync.rows import Body, Delta, Whole, decode_body, decode_rows
+from app.core.aside import MANY_BYTES, aside
 from app.core.db import RequestTransaction, Session
 from app.core.errors import FieldError, Invalid, NotFound, PreconditionFailed, pointer
-from app.core.guards import Permission, get_claims
+from app.core.guards import Permission, read_claims
 from app.core.requests import RawBody
-from app.core.security import Claims
 from app.schools.models import School
-
-Answer = TypeVar("Answer")
-THREAD_FROM_BYTES = 64 * 1024
-"""Bodies from here on are understood beside the event loop, so that other requests do not wait for it."""
 
 IfMatch = Annotated[
     str | None,
@@ -124,30 +118,35 @@ async def get_terms(
     )
 
 
-async def count_bulk_change(request: Request, claims: Annotated[Claims, Depends(get_claims)]) -> None:
+async def count_bulk_change(request: Request) -> None:
     """Bulk changes have a budget of their own, for each account and collection."""
+    claims = await read_claims(request)
     limit = request.app.state.settings.rate_limit_bulk
     await request.app.state.limiter.take(f"bulk:{claims.id}:{request.url.path}", limit)
 
 
 async def get_replacement(request: Request, body: RawBody) -> Plan:
     """The rows of a bare array that is to be the whole collection."""
-    return await _beside_the_loop(lambda: plan_changes(decode_rows(body, _limit(request)), replacing=True), body)
+    return await aside(
+        len(body) >= MANY_BYTES, lambda: plan_changes(decode_rows(body, _limit(request)), replacing=True)
+    )
 
 
 async def get_changes(request: Request, body: RawBody) -> Plan:
     """The rows of a bare array of changes."""
-    return await _beside_the_loop(lambda: plan_changes(decode_rows(body, _limit(request)), replacing=False), body)
+    return await aside(
+        len(body) >= MANY_BYTES, lambda: plan_changes(decode_rows(body, _limit(request)), replacing=False)
+    )
 
 
 async def get_delta(request: Request, body: RawBody) -> tuple[Delta, Plan]:
     """The fields of a PATCH and its rows."""
-    return await _beside_the_loop(lambda: _planned(decode_body(Delta, body, _limit(request)), False), body)
+    return await aside(len(body) >= MANY_BYTES, _plan_body, Delta, body, _limit(request), replacing=False)
 
 
 async def get_whole(request: Request, body: RawBody) -> tuple[Whole, Plan]:
     """A whole collection and its rows."""
-    return await _beside_the_loop(lambda: _planned(decode_body(Whole, body, _limit(request)), True), body)
+    return await aside(len(body) >= MANY_BYTES, _plan_body, Whole, body, _limit(request), replacing=True)
 
 
 async def get_new_collection(whole: Annotated[tuple[Whole, Plan], Depends(get_whole)]) -> Collection:
@@ -161,17 +160,18 @@ async def get_new_collection(whole: Annotated[tuple[Whole, Plan], Depends(get_wh
     )
 
 
-def _planned(parsed: tuple[Answer, Rows], replacing: bool) -> tuple[Answer, Plan]:
-    return parsed[0], plan_changes(parsed[1], replacing=replacing)
+def _plan(body: bytes, limit: int, *, replacing: bool) -> Plan:
+    return plan_changes(decode_rows(body, limit), replacing=replacing)
+
+
+def _plan_body(shape: type[Body], body: bytes, limit: int, *, replacing: bool) -> tuple[Body, Plan]:
+    fields, rows = decode_body(shape, body, limit)
+    return fields, plan_changes(rows, replacing=replacing)
 
 
 def _limit(request: Request) -> int:
     limit: int = request.app.state.settings.max_bulk_items
     return limit
-
-
-async def _beside_the_loop(work: Callable[[], Answer], body: bytes) -> Answer:
-    return work() if len(body) < THREAD_FROM_BYTES else await asyncio.to_thread(work)
 
 
 BulkQuota = Depends(count_bulk_change)

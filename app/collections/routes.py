@@ -36,7 +36,7 @@ from app.collections.schemas import (
     CollectionUpdateSummaryResponse,
 )
 from app.collections.sync.report import Report
-from app.core.db import Session, driver_of
+from app.core.db import RequestTransaction, Session, driver_of
 from app.core.errors import NotFound
 from app.core.guards import Caller
 from app.core.idempotency import Idempotent
@@ -86,7 +86,11 @@ async def create(
     return collection
 
 
-@router.get("/collection/{collection_id}", response_model=CollectionBrief)
+@router.get(
+    "/collection/{collection_id}",
+    response_model=CollectionBrief,
+    responses={304: {"description": "It is still as `If-None-Match` says."}},
+)
 async def get(
     collection: Readable, response: Response, if_none_match: Annotated[str | None, Header(max_length=200)] = None
 ) -> Any:
@@ -152,14 +156,16 @@ async def delete(collection: Deletable, caller: Caller, session: Session) -> Any
 @router.get("/collection/{collection_id}/items", response_model=CollectionItemsResponse)
 async def list_items(
     collection: Readable,
-    session: Session,
+    transaction: RequestTransaction,
     pages: Pages,
     query: Annotated[
         str | None, Query(max_length=200, description="Words that each begin a word of the title, in any order.")
     ] = None,
+    reader_id: Annotated[None, Query(description="Refused: reading activity is not kept yet.")] = None,
+    read_status: Annotated[None, Query(description="Refused: reading activity is not kept yet.")] = None,
 ) -> Any:
     """The holdings of a collection in the order of their titles; books whose title is not known come last."""
-    driver = driver_of(session)
+    driver = transaction.driver
     rows = await queries.shelf(
         driver, collection.id, query=query, after=pages.after, skip=pages.skip, limit=pages.limit
     )
@@ -199,9 +205,9 @@ async def add_item(
 
 
 @router.get("/collection/{collection_id}/{isbn}", response_model=CollectionItemDetail)
-async def get_item_by_isbn(collection: Readable, isbn: Annotated[Isbn, Path()], session: Session) -> Any:
+async def get_item_by_isbn(collection: Readable, isbn: Annotated[Isbn, Path()], transaction: RequestTransaction) -> Any:
     """The holding of one edition."""
-    row = await queries.holding(driver_of(session), collection.id, int(isbn))
+    row = await queries.holding(transaction.driver, collection.id, int(isbn))
     if row is None:
         raise NotFound("The collection does not hold this edition.")
     return Response(shelf.item_json(row), media_type="application/json")
@@ -217,10 +223,11 @@ async def get_item(item: ReadableItem, session: Session) -> Any:
 
 
 @router.get("/school/{wriveted_identifier}/collection", response_model=list[CollectionItemDetail], tags=["lms"])
-async def list_school_items(collection: SchoolReadable, session: Session, pages: Pages) -> Any:
+async def list_school_items(collection: SchoolReadable, transaction: RequestTransaction, pages: Pages) -> Any:
     """The holdings of a school's collection, as a bare array in the order of their titles; page with `Link`."""
-    driver = driver_of(session)
-    rows = await queries.shelf(driver, collection.id, query=None, after=pages.after, skip=pages.skip, limit=pages.limit)
+    rows = await queries.shelf(
+        transaction.driver, collection.id, query=None, after=pages.after, skip=pages.skip, limit=pages.limit
+    )
     pages.offer_next(len(rows), shelf.key_of(rows[-1]) if rows else None)
     return Response(shelf.array_json(rows), media_type="application/json", headers=pages.headers)
 

@@ -1,9 +1,10 @@
 """The database: one engine, one connection and one transaction per request; the only place that commits."""
 
+import math
 import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -103,6 +104,7 @@ class Database:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._doubted_at = -math.inf
         self.engine = create_async_engine(
             settings.sqlalchemy_url,
             pool_size=settings.database_pool_size,
@@ -131,8 +133,9 @@ class Database:
         except BaseException:
             if not transaction.driver.closed:
                 await transaction.driver.rollback()
-            elif lease.is_valid:  # SQLAlchemy has given up the connection itself where the session met its end
-                lease.invalidate()
+            else:
+                self._doubted_at = time.monotonic()
+                await _give_up(lease)
             raise
         finally:
             await transaction.close()
@@ -141,18 +144,20 @@ class Database:
             await greenlet_spawn(lease.close)
 
     async def _lease(self) -> PoolProxiedConnection:
-        """A connection that answers: one that has been idle is asked first, a dead one replaced."""
+        """A connection that answers: one that has been idle is asked first, a dead one replaced.
+
+        Once a connection has died in use, every other that was used before is asked too.
+        """
         for _ in range(self.settings.database_pool_size + self.settings.database_max_overflow + 1):
             lease = await self.engine.raw_connection()
             used_at = (lease.record_info or {}).get("used_at")
-            if used_at is None or time.monotonic() - used_at < IDLE_SECONDS_BEFORE_A_PING:
+            if used_at is None or used_at > max(self._doubted_at, time.monotonic() - IDLE_SECONDS_BEFORE_A_PING):
                 return lease
             try:
                 await cast(Driver, lease.driver_connection).execute("SELECT 1")
                 await cast(Driver, lease.driver_connection).rollback()
             except psycopg.OperationalError:
-                lease.invalidate()
-                await greenlet_spawn(lease.close)
+                await _give_up(lease)
             else:
                 return lease
         raise psycopg.OperationalError("no connection of the pool answers")
@@ -181,6 +186,12 @@ class Database:
 
     async def dispose(self) -> None:
         await self.engine.dispose()
+
+
+async def _give_up(lease: PoolProxiedConnection) -> None:
+    """Let the pool forget a dead connection, unless SQLAlchemy has done so where the session met its end."""
+    if lease.is_valid:
+        await greenlet_spawn(lease.invalidate)
 
 
 async def current_revision(driver: Driver) -> str | None:
@@ -221,14 +232,23 @@ def _session_options(settings: Settings) -> str:
     return f"{limits} -c search_path=public -c timezone=UTC -c application_name=wriveted"
 
 
-async def get_transaction(request: Request) -> AsyncIterator[Transaction]:
-    """The request's transaction; it ends after the answer is built and before it is sent."""
-    database: Database = request.app.state.database
-    async with database.transaction(reading=request.method in READING_METHODS) as transaction:
-        yield transaction
+async def get_transaction(request: Request) -> Transaction:
+    """The request's transaction; it ends after the answer is built and before it is sent.
+
+    FastAPI closes that stack at the right moment. A generator would be closed by it too, but costs as much as the
+    rest of the transaction.
+    """
+    found: Transaction | None = getattr(request.state, "transaction", None)
+    if found is None:
+        database: Database = request.app.state.database
+        before_sending: AsyncExitStack = request.scope["fastapi_function_astack"]
+        reading = request.method in READING_METHODS
+        found = await before_sending.enter_async_context(database.transaction(reading=reading))
+        request.state.transaction = found
+    return found
 
 
-RequestTransaction = Annotated[Transaction, Depends(get_transaction, scope="function")]
+RequestTransaction = Annotated[Transaction, Depends(get_transaction)]
 
 
 async def get_session(transaction: RequestTransaction) -> AsyncSession:

@@ -4,20 +4,15 @@ from collections.abc import Callable
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 
 from app.core.account import Account
 from app.core.acl import may
-from app.core.db import RequestTransaction, Transaction
+from app.core.db import Transaction, get_transaction
 from app.core.errors import Forbidden, Unauthenticated
 from app.core.ratelimit import RateLimiter, client_address
 from app.core.security import Claims
-
-bearer = HTTPBearer(
-    auto_error=False,
-    scheme_name="HTTPBearer",
-    description="A token of this service, from a sign-in or a service account's: `Authorization: Bearer <token>`.",
-)
 
 
 class Authenticate(Protocol):
@@ -26,28 +21,43 @@ class Authenticate(Protocol):
     async def __call__(self, transaction: Transaction, claims: Claims) -> Account: ...
 
 
-async def get_claims(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
-) -> Claims:
-    """The verified token. It is read and counted before a connection is taken: a forged one costs no database."""
-    if credentials is None:
-        raise Unauthenticated
-    claims: Claims = request.app.state.tokens.read(credentials.credentials)
-    limiter: RateLimiter = request.app.state.limiter
-    request.state.allowance = await limiter.take_for_account(f"{claims.kind}:{claims.id}")
+async def read_claims(request: Request) -> Claims:
+    """The verified token. It is read and counted, once a request, before a connection is taken: a forged one costs
+    no database."""
+    claims: Claims | None = getattr(request.state, "claims", None)
+    if claims is None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated
+        claims = request.app.state.tokens.read(token.strip())
+        limiter: RateLimiter = request.app.state.limiter
+        request.state.allowance = await limiter.take_for_account(f"{claims.kind}:{claims.id}")
+        request.state.claims = claims
     return claims
 
 
-async def get_caller(
-    request: Request, claims: Annotated[Claims, Depends(get_claims)], transaction: RequestTransaction
-) -> Account:
-    authenticate: Authenticate = request.app.state.authenticate
-    account = await authenticate(transaction, claims)
-    request.state.account = account
-    request.app.state.limiter.remember(f"{claims.kind}:{claims.id}", privileged=account.is_admin)
-    return account
+class _CallerGuard(SecurityBase):
+    """Who asks, or 401. One dependency for all of its steps: each that FastAPI resolves costs more than most steps."""
+
+    def __init__(self) -> None:
+        self.scheme_name = "HTTPBearer"
+        self.model = HTTPBearer(
+            description="A token of this service, from a sign-in or a service account's: "
+            "`Authorization: Bearer <token>`."
+        )
+
+    async def __call__(self, request: Request) -> Account:
+        account: Account | None = getattr(request.state, "account", None)
+        if account is None:
+            claims = await read_claims(request)
+            authenticate: Authenticate = request.app.state.authenticate
+            account = await authenticate(await get_transaction(request), claims)
+            request.state.account = account
+            request.app.state.limiter.remember(f"{claims.kind}:{claims.id}", privileged=account.is_admin)
+        return account
 
 
+get_caller = _CallerGuard()
 Caller = Annotated[Account, Depends(get_caller)]
 
 

@@ -65,15 +65,16 @@ async def replay_or_remember(
         return
     driver = transaction.driver
     identity = (caller.subject, f"{request.method} {request.scope['route'].path_format}", key)
+    retention = request.app.state.settings.idempotency_retention
     fingerprint = await _fingerprint(request)
     locked = await driver.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", ("\n".join(identity),))
     if await locked.fetchone() == (False,):
         raise IdempotencyInFlight
-    await _replay(driver, identity, fingerprint, request)
+    await _replay(driver, identity, fingerprint, retention)
 
     async def remember(response: Response) -> None:
         if response.status_code < 300 and not transaction.rollback_only:
-            await _store(driver, identity, fingerprint, response)
+            await _store(driver, identity, fingerprint, response, retention)
 
     before_commit(request, remember)
 
@@ -89,8 +90,7 @@ async def _fingerprint(request: Request) -> bytes:
     return digest.digest()
 
 
-async def _replay(driver: Driver, identity: tuple[str, str, str], fingerprint: bytes, request: Request) -> None:
-    retention = request.app.state.settings.idempotency_retention
+async def _replay(driver: Driver, identity: tuple[str, str, str], fingerprint: bytes, retention: timedelta) -> None:
     found = await driver.execute(
         """SELECT fingerprint, status, headers, body FROM idempotency_records
             WHERE subject = %s AND operation = %s AND key = %s AND created_at > now() - %s""",
@@ -105,20 +105,22 @@ async def _replay(driver: Driver, identity: tuple[str, str, str], fingerprint: b
     raise Replay(Response(body, status, {**headers, "Idempotent-Replayed": "true"}))
 
 
-async def _store(driver: Driver, identity: tuple[str, str, str], fingerprint: bytes, response: Response) -> None:
+async def _store(
+    driver: Driver, identity: tuple[str, str, str], fingerprint: bytes, response: Response, retention: timedelta
+) -> None:
+    """Keep the answer, and forget those that are too old to be asked for again."""
     headers = {name: value for name, value in response.headers.items() if name in REPLAYED}
     await driver.execute(
-        """INSERT INTO idempotency_records (subject, operation, key, fingerprint, status, headers, body)
+        """WITH forgotten AS (
+               DELETE FROM idempotency_records WHERE ctid = ANY(ARRAY(
+                   SELECT ctid FROM idempotency_records
+                    WHERE created_at < now() - %s AND (subject, operation, key) <> (%s, %s, %s)
+                    LIMIT 100 FOR UPDATE SKIP LOCKED))
+           )
+           INSERT INTO idempotency_records (subject, operation, key, fingerprint, status, headers, body)
            VALUES (%s, %s, %s, %s, %s, %s, %s)
            ON CONFLICT (subject, operation, key) DO UPDATE
               SET fingerprint = excluded.fingerprint, status = excluded.status, headers = excluded.headers,
                   body = excluded.body, created_at = now()""",
-        (*identity, fingerprint, response.status_code, Jsonb(headers), bytes(response.body)),
+        (retention, *identity, *identity, fingerprint, response.status_code, Jsonb(headers), bytes(response.body)),
     )
-
-
-async def purge(driver: Driver, retention: timedelta) -> int:
-    """Forget answers older than ``retention``; how many there were."""
-    return (
-        await driver.execute("DELETE FROM idempotency_records WHERE created_at < now() - %s", (retention,))
-    ).rowcount

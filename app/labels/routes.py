@@ -1,10 +1,10 @@
 """The doors of labels."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
+from app.core.aside import MANY_BYTES, aside
 from app.core.db import Session
 from app.core.guards import Caller
 from app.core.openapi import json_body
@@ -13,17 +13,12 @@ from app.labels import service
 from app.labels.schemas import KnownAndTaggedEditionCounts
 from app.labels.service import IsbnList, read_isbns
 
-THREAD_FROM_BYTES = 64 * 1024
-"""Bodies from here on are understood beside the event loop, so that other requests do not wait."""
-
 router = APIRouter(prefix="/v1", tags=["labels"], route_class=Door)
 
 
 async def get_isbns(request: Request, caller: Caller, body: RawBody) -> IsbnList:
     limit = request.app.state.settings.max_bulk_items
-    if len(body) < THREAD_FROM_BYTES:
-        return read_isbns(body, limit)
-    return await asyncio.to_thread(read_isbns, body, limit)
+    return await aside(len(body) >= MANY_BYTES, read_isbns, body, limit)
 
 
 @router.post(

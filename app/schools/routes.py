@@ -1,6 +1,5 @@
 """The doors of schools."""
 
-import asyncio
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, TypeAdapter, ValidationError
 
 from app.core.account import Account
+from app.core.aside import MANY_BYTES, aside
 from app.core.db import Session
 from app.core.guards import Caller, Permission, public
 from app.core.idempotency import Idempotent
@@ -47,7 +47,7 @@ async def school_to_change(wriveted_identifier: UUID, session: Session) -> Schoo
 
 async def get_batch(body: RawBody) -> list[SchoolCreateIn]:
     """The schools of a batch, understood beside the event loop, so that other requests do not wait for it."""
-    return await asyncio.to_thread(_understood, body)
+    return await aside(len(body) >= MANY_BYTES, _understood, body)
 
 
 def _understood(body: bytes) -> list[SchoolCreateIn]:

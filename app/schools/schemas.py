@@ -180,7 +180,7 @@ class SchoolFilters(Schema):
 class SchoolLocation(Schema):
     """A place, read from whatever is stored: what is odd is left out."""
 
-    model_config = ConfigDict(coerce_numbers_to_str=True)
+    model_config = ConfigDict(coerce_numbers_to_str=True, json_schema_serialization_defaults_required=True)
 
     suburb: MaybeText = None
     state: TextOrBlank = ""

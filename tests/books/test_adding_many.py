@@ -98,6 +98,12 @@ async def test_isbns_come_in_every_dress(world: World) -> None:
     assert report["summary"] == summary(11, created=2, unchanged=3, rejected=6)
 
 
+async def test_the_report_repeats_no_more_of_an_isbn_than_helps(world: World) -> None:
+    rows = [{"isbn": "9" * 50_000}, {"isbn": True}, {"isbn": {"a": 1}}, {"isbn": 10**30}, book()]
+    report = await add(await world.lms(), rows)
+    assert [result["isbn_sent"] for result in report["results"]] == ["9" * 100, None, None, 10**30]
+
+
 async def test_several_isbns_in_one_cell_are_editions_of_one_work(world: World) -> None:
     one_, other = new_isbn(), new_isbn()
     report = await add(await world.lms(), [{"isbn": f"{one_} | {other} (pbk.)", "title": "Matilda"}])
@@ -172,6 +178,7 @@ async def test_an_admin_names_works_in_rows(world: World) -> None:
     assert told(report) == [(1, "rejected", "work_not_found")]
     assert report["summary"] == summary(2, created=1, rejected=1)
     assert (await stored(world, rows[0]["isbn"]))["work_id"] == work_id
+    assert await known(world, rows[1]["isbn"]) == 0
 
 
 async def test_an_atomic_load_writes_all_or_nothing(world: World) -> None:

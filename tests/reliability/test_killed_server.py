@@ -150,23 +150,27 @@ class Stage:
 @asynccontextmanager
 async def staged(url: str, size: int) -> AsyncIterator[Stage]:
     """A collection that was filled once, and a second server (this process) that outlives the ones to be killed."""
-    settings = settings_for(url, WRIVETED_LOG_LEVEL="ERROR")
-    database = Database(settings)
-    app = create_public_app(settings, database=database)
+    database = Database(settings_for(url, WRIVETED_LOG_LEVEL="ERROR"))
+    app = create_public_app(database.settings, database=database)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
-        world = World(database, http)
-        school = await world.school()
-        collection = await world.collection(school)
-        lms = await world.lms(school)
-        stage = Stage(database, lms, f"/school/{school.wriveted_identifier}/collection", collection.id, size)
-        async with database.transaction() as transaction:
-            await transaction.driver.execute(WAIT_IN_COMMIT)
-        filled = await stage.ask(lms, "first")
-        assert filled is not None
-        assert filled.status_code == 200, filled.text
-        yield stage
-    await database.dispose()
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+            yield await _filled(World(database, http), size)
+    finally:
+        await database.dispose()
+
+
+async def _filled(world: World, size: int) -> Stage:
+    school = await world.school()
+    collection = await world.collection(school)
+    lms = await world.lms(school)
+    async with world.database.transaction() as transaction:
+        await transaction.driver.execute(WAIT_IN_COMMIT)
+    stage = Stage(world.database, lms, f"/school/{school.wriveted_identifier}/collection", collection.id, size)
+    filled = await stage.ask(lms, "first")
+    assert filled is not None
+    assert filled.status_code == 200, filled.text
+    return stage
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -1,11 +1,16 @@
 """The part of the catalogue that additions are about: as it was found, as it is to be, and what is new in it."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from app.books.matching import KnownWork
+from app.books.additions.rows import Addition
+from app.books.matching import KnownWork, match_title, person_key
+from app.books.schemas import AuthorCreateIn
+from app.core.aside import array_of, json_of
+from app.core.text import fold
 
 
 @dataclass(slots=True, eq=False)
@@ -131,12 +136,68 @@ def _descriptions(catalogue: Catalogue, addition: Addition) -> Iterator[tuple[st
             yield match_title(title, article), key
 
 
-def people_to_store(people: dict[str, Person]) -> list[Person]:
-    return [person for person in people.values() if person.id is None]
+@dataclass(frozen=True, slots=True)
+class Newcomers:
+    """What an addition brings that had no row, and so no number."""
+
+    works: list[NewWork]
+    authors: list[Person]
+    illustrators: list[Person]
 
 
-def records_of(catalogue: Catalogue) -> dict[str, str]:
-    """What is to be written, all of it numbered, as JSON by table."""
+def newcomers_in(catalogue: Catalogue) -> Newcomers:
+    return Newcomers(
+        catalogue.new_works,
+        [person for person in catalogue.authors.values() if person.id is None],
+        [person for person in catalogue.illustrators.values() if person.id is None],
+    )
+
+
+def records_of(catalogue: Catalogue, new: Newcomers, ids: Sequence[Sequence[int]]) -> dict[str, str]:
+    """Number what is new; then all that is to be written, as JSON by table, in an order that references allow."""
+    groups: tuple[Sequence[KnownWork | Person], ...] = (
+        [work.known for work in new.works],
+        new.authors,
+        new.illustrators,
+    )
+    for group, numbers in zip(groups, ids, strict=True):
+        for one, number in zip(group, numbers, strict=True):
+            one.id = number
+    records: dict[str, list[Any]] = {
+        "works": [_work_record(work) for work in new.works],
+        "authors": new.authors,
+        "illustrators": new.illustrators,
+        "editions": [_edition_record(edition) for edition in catalogue.changed.values()],
+        "author_works": [{"work_id": work.id, "author_id": person.id} for work, person in catalogue.new_credits],
+        "illustrator_editions": [
+            {"edition_isbn": isbn, "illustrator_id": person.id} for isbn, person in catalogue.new_drawings
+        ],
+    }
+    return {table: json_of(rows) for table, rows in records.items() if rows}
+
+
+def _work_record(new: NewWork) -> dict[str, Any]:
     return {
-        "works": json_of([_work_record(new) for new in catalogue.new_works]),
+        "id": new.known.id,
+        "leading_article": new.leading_article,
+        "title": new.title,
+        "subtitle": new.subtitle,
+        "match_title": new.known.title,
+    }
+
+
+def _edition_record(edition: KnownEdition) -> dict[str, Any]:
+    info = msgspec.Raw(edition.info.encode()) if isinstance(edition.info, str) else edition.info
+    return {
+        "isbn": edition.isbn,
+        "work_id": edition.work and edition.work.id,
+        "leading_article": edition.leading_article,
+        "edition_title": edition.edition_title,
+        "edition_subtitle": edition.edition_subtitle,
+        "date_published": edition.date_published,
+        "cover_url": edition.cover_url,
+        "series_name": edition.series_name,
+        "series_number": edition.series_number,
+        "info": info,
+        "hydrated": edition.hydrated,
     }

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from app.books.additions.known import Catalogue, KnownEdition, NewWork, Person, keys_of
 from app.books.additions.rows import Addition, Note
 from app.books.matching import (
     Description,
@@ -28,61 +29,6 @@ ANOTHER_BOOK = Note(
 )
 TITLE_MISSING = Note("title_missing", "Authors belong to a work, which needs a title; they were not kept.")
 REPEATED = Note("duplicate_in_file", "An earlier row has the same ISBN; this one added only what that one lacked.")
-
-
-@dataclass(slots=True, eq=False)
-class Person:
-    """An author or illustrator. ``id`` is None until a new one is stored."""
-
-    id: int | None
-    name_key: str
-    first_name: str | None
-    last_name: str
-    info: dict[str, Any] | None
-
-
-@dataclass(slots=True, eq=False)
-class KnownEdition:
-    """An edition under the transaction's lock, as it is and then as it is to be."""
-
-    isbn: int
-    work: KnownWork | None
-    leading_article: str | None
-    edition_title: str | None
-    edition_subtitle: str | None
-    date_published: int | None
-    cover_url: str | None
-    series_name: str | None
-    series_number: int | None
-    info: dict[str, Any] | None
-    hydrated: bool
-    has_illustrators: bool
-
-
-@dataclass(slots=True)
-class NewWork:
-    """A work that is to be stored: what it is matched by, and how its title is written."""
-
-    known: KnownWork
-    leading_article: str | None
-    title: str
-    subtitle: str | None
-
-
-@dataclass(slots=True)
-class Catalogue:
-    """The part of the catalogue that additions are about, and what is to be written into it."""
-
-    created: set[int]
-    editions: dict[int, KnownEdition] = field(default_factory=dict)
-    works: dict[int, KnownWork] = field(default_factory=dict)
-    by_title: dict[str, list[KnownWork]] = field(default_factory=dict)
-    authors: dict[str, Person] = field(default_factory=dict)
-    illustrators: dict[str, Person] = field(default_factory=dict)
-    new_works: list[NewWork] = field(default_factory=list)
-    new_credits: list[tuple[KnownWork, Person]] = field(default_factory=list)
-    new_drawings: list[tuple[int, Person]] = field(default_factory=list)
-    changed: dict[int, KnownEdition] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -119,9 +65,9 @@ def apply_additions(catalogue: Catalogue, additions: Iterable[Addition]) -> list
 
 
 def _outcome(catalogue: Catalogue, addition: Addition, data: EditionData, is_new: bool) -> Outcome:
-    edition = catalogue.editions[addition.isbn]
     if data.work_id is not None and data.work_id not in catalogue.works:
         return Outcome("rejected", note=Note("work_not_found", f"There is no work {data.work_id}.", rejects=True))
+    edition = catalogue.editions[addition.isbn]
     was_hydrated = edition.hydrated
     if _is_another_book(edition, data):
         return Outcome("unchanged", note=ANOTHER_BOOK, conflicts=True)
@@ -191,8 +137,8 @@ def _fill(edition: KnownEdition, data: EditionData) -> Iterator[str]:
     if edition.date_published is None and data.date_published is not None:
         edition.date_published = data.date_published
         yield "date_published"
-    if data.info is not None and (lacking := _lacking(edition.info or {}, data.info.model_dump(mode="json"))):
-        edition.info = {**(edition.info or {}), **lacking}
+    if data.info is not None and (lacking := _lacking(edition.known_info(), data.info.model_dump(mode="json"))):
+        edition.info = {**edition.known_info(), **lacking}
         yield "info"
     if data.hydrated and not edition.hydrated and edition.edition_title is not None:
         edition.hydrated = True
@@ -280,8 +226,3 @@ def _people(known: dict[str, Person], named: Iterable[AuthorCreateIn]) -> list[P
             known[key] = Person(None, key, one.first_name, one.last_name, one.info)
         people.append(known[key])
     return list(dict.fromkeys(people))
-
-
-def keys_of(people: Iterable[AuthorCreateIn]) -> set[str]:
-    """What people of these names are looked up by."""
-    return {person_key(person.first_name, person.last_name) for person in people}

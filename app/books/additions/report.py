@@ -54,9 +54,9 @@ def _results(batch: Batch, outcomes: list[Outcome]) -> list[Result]:
     for addition, outcome in zip(batch.additions, outcomes, strict=True):
         note = outcome.note
         if note is None or not note.rejects:
-            note = batch.notes.get(addition.index, note)
+            note = batch.notes.get(addition.row, note)
         if note is not None:
-            results.append(_result(batch, addition.index, outcome.status, addition.isbn, note))
+            results.append(_result(batch, addition.row, outcome.status, addition.isbn, note))
     return sorted(results, key=lambda result: result.index)
 
 

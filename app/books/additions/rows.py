@@ -14,12 +14,14 @@ from app.core.strict_json import parse_json
 
 KNOWN_FIELDS = frozenset(EditionRow.model_fields)
 ISBN_ONLY = {"isbn"}
+MAX_SENT = 100
+"""Characters of a sent ISBN that the report repeats."""
 
 
 class Addition(NamedTuple):
     """What one row says of an edition: its number and those of its relatives, and perhaps data."""
 
-    index: int
+    row: int
     isbn: int
     others: tuple[int, ...] = ()
     data: EditionData | None = None
@@ -27,6 +29,11 @@ class Addition(NamedTuple):
     @property
     def isbns(self) -> tuple[int, ...]:
         return (self.isbn, *self.others)
+
+    @property
+    def work_id(self) -> int | None:
+        """The work that the row names."""
+        return None if self.data is None else self.data.work_id
 
 
 class Note(NamedTuple):
@@ -89,7 +96,7 @@ def _read_row(batch: Batch, index: int, row: dict[str, Any], is_admin: bool) -> 
     isbn, code, hint, others = understand(sent)
     if code is not None:
         batch.notes[index] = Note(code, hint or "", rejects=isbn is None)
-        batch.sent[index] = sent if isinstance(sent, str | int | float) else None
+        batch.sent[index] = _as_sent(sent)
     if isbn is None:
         return
     if row.keys() == ISBN_ONLY and not others:
@@ -110,6 +117,13 @@ def _read_row(batch: Batch, index: int, row: dict[str, Any], is_admin: bool) -> 
         batch.notes.setdefault(index, Note("unknown_field_ignored", f"`{name[:60]}` was ignored. {detail}"))
     relatives = _relatives(isbn, (*others, *_understood(batch, index, data.other_isbns or ())))
     batch.additions.append(Addition(index, isbn, relatives, data if relatives or _says_something(data) else None))
+
+
+def _as_sent(isbn: Any) -> str | float | None:
+    """An ISBN as the report repeats it."""
+    if isinstance(isbn, str):
+        return isbn[:MAX_SENT]
+    return isbn if isinstance(isbn, int | float) and not isinstance(isbn, bool) else None
 
 
 def _read_data(row: dict[str, Any]) -> EditionRow:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -31,8 +32,8 @@ class Version(Schema):
 
     version: str
     python_version: str
-    database_revision: str | None
-    cloud_run_revision: str | None
+    database_revision: str = Field(description="Empty where no migration has run.")
+    cloud_run_revision: str = Field(description="Empty where it does not run there.")
 
 
 @router.get("/version", dependencies=[public])
@@ -41,8 +42,8 @@ async def version(request: Request, transaction: RequestTransaction) -> Version:
     return Version(
         version=request.app.version,
         python_version=platform.python_version(),
-        database_revision=await current_revision(transaction.driver),
-        cloud_run_revision=os.environ.get("K_REVISION"),
+        database_revision=await current_revision(transaction.driver) or "",
+        cloud_run_revision=os.environ.get("K_REVISION", ""),
     )
 
 

@@ -32,6 +32,26 @@ PROBLEM: dict[str, Any] = {
         },
     },
 }
+SECONDS: dict[str, Any] = {
+    "description": "Seconds after which to try again.",
+    "required": True,
+    "schema": {"type": "integer", "minimum": 0},
+}
+CHALLENGE: dict[str, Any] = {
+    "description": "How to authenticate (RFC 6750).",
+    "required": True,
+    "schema": {"type": "string"},
+}
+HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": CHALLENGE},
+    429: {"Retry-After": SECONDS},
+    503: {"Retry-After": SECONDS},
+}
+"""The headers that come with every answer of a status."""
+LINK: dict[str, Any] = {
+    "description": 'The next page, while there may be one: `<…>; rel="next"`.',
+    "schema": {"type": "string"},
+}
 FIELD_ERROR: dict[str, Any] = {
     "title": "FieldError",
     "type": "object",
@@ -96,23 +116,28 @@ def _complete(operation: dict[str, Any], route: APIRoute, method: str) -> set[in
     if asked:
         operation["x-required-permission"] = ", ".join(asked)
     has_body = "requestBody" in operation
+    parameters = {parameter["name"].lower() for parameter in operation.get("parameters", ())}
     applies = {
-        400: has_body,
+        400: has_body or "cursor" in parameters,
         401: "security" in operation,
         403: bool(asked),
         404: "{" in route.path_format,
         408: has_body,
         409: method in UNSAFE,
-        412: any(parameter["name"].lower() == "if-match" for parameter in operation.get("parameters", ())),
+        412: "if-match" in parameters,
         413: has_body,
+        414: True,
         415: has_body,
         422: True,
         429: True,
+        431: True,
         500: True,
         503: True,
     }
     statuses = {status for status, may_happen in applies.items() if may_happen}
     responses = operation["responses"]
+    if "cursor" in parameters:
+        responses["200"].setdefault("headers", {})["Link"] = LINK
     for status in statuses:
         given = responses.get(str(status))
         if given is None or MEDIA_TYPE not in given.get("content", {}):
@@ -124,5 +149,6 @@ def _response(status: int) -> dict[str, Any]:
     kinds = [kind for kind in REGISTRY.values() if kind.status == status]
     return {
         "description": " Or: ".join(f"{kind.title} (`{kind.code}`)." for kind in kinds),
+        "headers": HEADERS.get(status, {}),
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }

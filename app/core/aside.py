@@ -11,6 +11,7 @@ Arguments = ParamSpec("Arguments")
 
 MANY_ROWS = 500
 MANY_BYTES = 64 * 1024
+"""From here on other requests would notice that they wait."""
 
 
 async def aside(

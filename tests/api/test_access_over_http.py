@@ -1,0 +1,220 @@
+"""Who may do what, as callers see it: every operation, every kind of account, against the independent oracle."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
+from app.events.models import Event, EventLevel
+from tests.api.expectations import EXPECTED, NAMED_IN_BODY, Asked
+from tests.api.operations import OPERATIONS, Operation
+from tests.api.targets import ACTIVE, ARCHETYPES, NOWHERE, Archetype, Row, Target, call, targets
+from tests.books.catalogue import new_isbn
+from tests.oracle.oracle import decide
+from tests.world import Client, World
+
+ABSENT_IN_TARGETS = {"collections_get_item_by_isbn", "editions_get"}
+"""What these look for is in no target: who may look hears 404."""
+
+
+def test_every_operation_has_an_expectation_and_no_other() -> None:
+    assert {operation.name for operation in OPERATIONS} == EXPECTED.keys()
+    assert {operation.name for operation in OPERATIONS if not operation.guarded} == {
+        name for name, asked in EXPECTED.items() if asked is None
+    }
+
+
+def expected_status(operation: Operation, asked: Asked | None, account: Row, target: Target) -> int:
+    missing = target is NOWHERE
+    in_path = "{wriv" in operation.path or "_id}" in operation.path
+    if asked is None:
+        return 404 if missing and in_path else 200
+    if not account["active"]:
+        return 401
+    if missing and in_path:
+        return 404
+    if not asked.granted_to(account, target):
+        return 403
+    if missing and operation.name in NAMED_IN_BODY:
+        return 422
+    return 404 if operation.name in ABSENT_IN_TARGETS else 200
+
+
+def objection(operation: Operation, asked: Asked | None, expected: int, answer: Any) -> str:
+    """What is wrong with an answer; empty where nothing is."""
+    if answer.status_code != expected:
+        return f"{operation}: {answer.status_code} instead of {expected}: {answer.text[:300]}"
+    if expected == 403:
+        problem = answer.json()
+        if problem["code"] != "permission_missing" or asked is None or problem["permission"] != asked.permission:
+            return f"{operation}: {problem}"
+    return ""
+
+
+async def objections(
+    archetype: Archetype, client: Client, account: Row, aims: dict[tuple[str, str], Target]
+) -> list[str]:
+    found = []
+    for operation in OPERATIONS:
+        for relation in ("own", "other", "missing"):
+            target = aims[operation.name, relation]
+            asked = EXPECTED[operation.name]
+            answer = await call(client, operation, target, None if asked is None else asked.body(target))
+            fault = objection(operation, asked, expected_status(operation, asked, account, target), answer)
+            found += [f"{archetype} at {relation}: {fault}"] if fault else []
+    return found
+
+
+async def aims_for(world: World) -> dict[tuple[str, str], Target]:
+    """A target of its own for each request that may change it."""
+    made = iter(await targets(world, 2 * len(OPERATIONS)))
+    aims = {(operation.name, relation): next(made) for operation in OPERATIONS for relation in ("own", "other")}
+    return aims | {(operation.name, "missing"): NOWHERE for operation in OPERATIONS}
+
+
+@pytest.mark.parametrize("archetype", ARCHETYPES, ids=str)
+async def test_account_is_answered_as_the_oracle_says(world: World, archetype: Archetype) -> None:
+    aims = await aims_for(world)
+    own = [target for (_, relation), target in aims.items() if relation == "own"]
+    schools = [school for target in own for school in (target.school, target.bare_school)]
+    client = await archetype.client(world, schools)
+    account = archetype.values(client.id, schools)
+    assert await objections(archetype, client, account, aims) == []
+
+
+async def test_anonymous_reaches_what_is_public_and_nothing_else(world: World) -> None:
+    target = (await targets(world, 1))[0]
+    for operation in OPERATIONS:
+        answer = await world.http.request(operation.method, operation.at(**target.in_path), json=operation.example)
+        assert answer.status_code == (401 if operation.guarded else 200), f"{operation}: {answer.text}"
+        assert answer.headers.get("www-authenticate") == ("Bearer" if operation.guarded else None)
+
+
+@pytest.mark.parametrize("archetype", ACTIVE, ids=str)
+async def test_state_of_a_school_is_written_by_whom_the_oracle_lets(world: World, archetype: Archetype) -> None:
+    own, other = await targets(world, 2)
+    client = await archetype.client(world, [own.school])
+    account = archetype.values(client.id, [own.school])
+    for target in (own, other):
+        row = {"id": target.school}
+        may_update = decide("School", "update", account, row)
+        granted = may_update and decide("School.fields", "state", account, row)
+        answer = await client.patch(f"/school/{target.school}", json={"status": "inactive"})
+        assert answer.status_code == (200 if granted else 403), answer.text
+        assert granted or answer.json()["code"] == ("field_forbidden" if may_update else "permission_missing")
+
+
+@pytest.mark.parametrize("archetype", ACTIVE, ids=str)
+async def test_work_of_an_edition_is_named_by_admins_alone(world: World, archetype: Archetype) -> None:
+    client = await archetype.client(world, [(await targets(world, 1))[0].school])
+    admin = await world.admin()
+    known = (await admin.post("/edition", json={"isbn": new_isbn(), "title": "A Wrinkle in Time"})).json()
+    body = {"isbn": new_isbn(), "work_id": int(known["work_id"])}
+    answer = await client.post("/edition", json=body)
+    if decide("Work", "update", archetype.values(client.id, []), {}):
+        assert answer.json()["work_id"] == known["work_id"]
+    else:
+        assert answer.status_code == 403
+        assert (await admin.get(f"/edition/{body['isbn']}")).status_code == 404
+
+
+@pytest.mark.parametrize("archetype", ACTIVE, ids=str)
+async def test_list_of_schools_shows_of_each_what_the_oracle_lets_see(world: World, archetype: Archetype) -> None:
+    postcode = uuid4().hex
+    info = {"location": {"state": "NSW", "postcode": postcode}, "sector": "Catholic"}
+    own, other = await targets(world, 2, info=info)
+    client = await archetype.client(world, [own.school])
+    account = archetype.values(client.id, [own.school])
+    answer = await client.get("/schools", params={"postcode": postcode})
+    shown = {school["wriveted_identifier"]: school for school in answer.json()}
+    assert len(shown) == 4
+    for target in (own, other):
+        school = shown[str(target.school)]
+        for field in ("state", "subscription", "collection"):
+            assert (field in school) is decide("School.shown", field, account, {"id": target.school}), field
+        assert ("sector" in school["info"]) is decide("School", "read", account, {"id": target.school})
+        assert school["admins"] == []
+
+
+@pytest.mark.parametrize("archetype", ACTIVE, ids=str)
+@pytest.mark.parametrize("private", ["is_active", "connected_collection", "has_active_subscription"])
+async def test_filter_on_what_is_hidden_finds_only_what_may_be_read(
+    world: World, archetype: Archetype, private: str
+) -> None:
+    """Or the filter would tell, school by school, what the list does not show."""
+    postcode = uuid4().hex
+    own, other = await targets(world, 2, info={"location": {"state": "NSW", "postcode": postcode}})
+    client = await archetype.client(world, [own.school])
+    account = archetype.values(client.id, [own.school])
+    all_schools = {own.school, other.school, own.bare_school, other.bare_school}
+    readable = {str(id) for id in all_schools if decide("School", "read", account, {"id": id})}
+    found = []
+    for value in (True, False):
+        answer = await client.get("/schools", params={"postcode": postcode, private: value})
+        found += [school["wriveted_identifier"] for school in answer.json()]
+    assert sorted(found) == sorted(readable)
+
+
+@pytest.mark.parametrize("archetype", ACTIVE, ids=str)
+async def test_lists_of_events_hold_what_may_be_read_and_nothing_else(world: World, archetype: Archetype) -> None:
+    own, other = await targets(world, 2)
+    client = await archetype.client(world, [own.school])
+    account = archetype.values(client.id, [own.school])
+    word = uuid4().hex
+    events = [
+        Event(id=uuid4(), title=f"{word} {number}", level=EventLevel.NORMAL, school_id=school, service_account_id=by)
+        for number, (school, by) in enumerate(
+            [
+                (own.school, None),
+                (other.school, None),
+                (None, None),
+                (None, other.service_account),
+                (own.school, client.id if archetype.kind != "admin" else None),
+            ]
+        )
+    ]
+    async with world.session() as session:
+        session.add_all(events)
+    readable = {
+        event.title
+        for event in events
+        if decide("Event", "read", account, {"school": event.school_id, "title": event.title})
+    }
+    assert {event["title"] for event in await _paged(client, "/events", query=word)} == readable
+    filters: list[dict[str, Any]] = [{"school_id": str(other.school)}, {"service_account_id": str(own.service_account)}]
+    for wanted in filters:
+        assert {event["title"] for event in await _paged(client, "/events", query=word, **wanted)} <= readable
+    titles = set(await _paged(client, "/event-types"))
+    assert {title for title in titles if title.startswith(word)} == readable
+
+
+@pytest.mark.parametrize("archetype", ACTIVE, ids=str)
+async def test_list_of_service_accounts_holds_what_may_be_read_and_nothing_else(
+    world: World, archetype: Archetype
+) -> None:
+    own, other = await targets(world, 2)
+    client = await archetype.client(world, [own.school])
+    account = archetype.values(client.id, [own.school])
+    linked = {uuid4(): [own.school], uuid4(): [other.school], uuid4(): [own.school, other.school], uuid4(): []}
+    async with world.session() as session:
+        for id, schools in linked.items():
+            links = [ServiceAccountSchool(school_id=school) for school in schools]
+            session.add(ServiceAccount(id=id, name="A", type=ServiceAccountType.LMS, links=links))
+    readable = {str(id) for id, at in linked.items() if decide("ServiceAccount", "read", account, {"schools": at})}
+    listed = {found["id"] for found in await _paged(client, "/service-accounts")}
+    assert listed & {str(id) for id in linked} == readable
+    assert account["kind"] in ("admin", "backend") or not listed
+
+
+async def _paged(client: Client, path: str, **query: Any) -> list[Any]:
+    """Every row of a list, whatever its envelope."""
+    rows: list[Any] = []
+    answer = await client.get(path, params={"limit": 1000, **query})
+    while True:
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        rows += body if isinstance(body, list) else body["data"]
+        if "next" not in answer.links:
+            return rows
+        answer = await client.get(answer.links["next"]["url"].removeprefix("/v1"))

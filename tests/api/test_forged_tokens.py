@@ -1,0 +1,127 @@
+"""A forged token opens no door: all of the corpus at every operation, always one answer, never a database connection."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi import FastAPI
+
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.security import Tokens
+from tests.api.operations import GUARDED, Answer, Operation, send
+from tests.conftest import settings_for
+from tests.core.apps import NOWHERE
+from tests.core.forgeries import forgeries, genuine, sendable
+from tests.world import HOUR, World
+
+OTHER_KEY = "an-other-environment-signs-with-this-key"
+
+
+NOW = datetime.now(UTC) + timedelta(minutes=5)
+"""The clock stands still for forgeries: one that is good from 11 seconds on would be good while the test runs."""
+
+
+@pytest.fixture(autouse=True)
+def tokens(app: FastAPI, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Tokens:
+    tokens = Tokens.of(settings, clock=lambda: NOW)
+    monkeypatch.setitem(app.state._state, "tokens", tokens)
+    return tokens
+
+
+@pytest.fixture
+def corpus(tokens: Tokens) -> list[tuple[str, str]]:
+    return [(name, token) for name, token in forgeries(tokens, NOW) if sendable(token)]
+
+
+@pytest.fixture
+def leases(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """One entry for each connection that is taken from the pool."""
+    taken: list[None] = []
+    take = Database._lease
+
+    async def note(database: Database) -> Any:
+        taken.append(None)
+        return await take(database)
+
+    monkeypatch.setattr(Database, "_lease", note)
+    return taken
+
+
+def refusal(answer: Answer) -> tuple[int, dict[str, Any], str | None]:
+    """What may not differ from one forgery to another."""
+    body = json.loads(answer.body)
+    return answer.status, body | {"request_id": ""}, answer.headers.get("www-authenticate")
+
+
+async def call(app: FastAPI, operation: Operation, credential: str) -> Answer:
+    return await send(app, operation.method, operation.at(), {"Authorization": credential}, operation.example)
+
+
+def test_the_corpus_is_large_enough(corpus: list[tuple[str, str]]) -> None:
+    assert len(corpus) >= 80
+    assert len(GUARDED) >= 37
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=str)
+async def test_every_forgery_is_refused_by_every_operation_in_the_same_words(
+    app: FastAPI, corpus: list[tuple[str, str]], leases: list[None], operation: Operation
+) -> None:
+    expected = refusal(await call(app, GUARDED[0], "Bearer forged"))
+    assert expected[0] == 401
+    assert expected[1]["code"] == "not_authenticated"
+    assert (expected[2] or "").startswith("Bearer")
+    differing = [name for name, token in corpus if refusal(await call(app, operation, f"Bearer {token}")) != expected]
+    assert differing == []
+    assert leases == [], "a forged token costs no connection"
+
+
+async def test_the_genuine_token_that_the_forgeries_vary_gets_past_the_first_gate(
+    app: FastAPI, tokens: Tokens, leases: list[None]
+) -> None:
+    """It is of nobody: only the database can tell, so it is asked, and the answer is the same."""
+    token = genuine(tokens, NOW)
+    answer = await send(app, "GET", "/v1/auth/me", {"Authorization": f"Bearer {token}"})
+    assert refusal(answer) == refusal(await call(app, GUARDED[0], "Bearer forged"))
+    assert leases, "the corpus proves nothing if this one is refused before"
+
+
+async def test_a_token_of_another_environment_is_refused_by_every_operation(
+    app: FastAPI, world: World, leases: list[None]
+) -> None:
+    """It is well made and names an admin who exists here; only the key, or only the issuer, is another's."""
+    admin = await world.admin()
+    leases.clear()
+    other_key = Tokens.of(settings_for(NOWHERE, WRIVETED_TOKEN_KEYS=OTHER_KEY))
+    other_issuer = Tokens.of(settings_for(NOWHERE, WRIVETED_TOKEN_ISSUER="wriveted-staging"))
+    other_audience = Tokens.of(settings_for(NOWHERE, WRIVETED_TOKEN_AUDIENCE="wriveted-internal"))
+    tokens = [ring.issue("user-account", admin.id, HOUR) for ring in (other_key, other_issuer, other_audience)]
+    answers = [(await call(app, operation, f"Bearer {token}")).status for operation in GUARDED for token in tokens]
+    assert set(answers) == {401}
+    assert leases == []
+    assert (await admin.get("/auth/me")).status_code == 200
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=str)
+async def test_no_credential_and_no_bearer_token_are_refused(
+    app: FastAPI, world: World, leases: list[None], operation: Operation
+) -> None:
+    token = world.tokens.issue("user-account", uuid4(), HOUR)
+    schemes = ("", "Bearer", "Bearer ", f"Basic {token}", f"Token {token}", token, f"Bearer {token} {token}")
+    answers = [await send(app, operation.method, operation.at(), body=operation.example)]
+    answers += [await call(app, operation, credential) for credential in schemes]
+    refused = [refusal(answer) for answer in answers]
+    assert {status for status, _, _ in refused} == {401}
+    assert {body["code"] for _, body, _ in refused} == {"not_authenticated"}
+    assert all((challenge or "").startswith("Bearer") for _, _, challenge in refused)
+    assert leases == []
+
+
+async def test_a_token_that_is_too_long_is_refused(app: FastAPI, tokens: Tokens, leases: list[None]) -> None:
+    too_long = [token for _, token in forgeries(tokens, NOW) if token.isascii() and len(token) > 4_096]
+    answers = [await call(app, GUARDED[0], f"Bearer {token}") for token in too_long]
+    assert len(answers) > 10
+    assert {answer.status for answer in answers} == {401, 431}
+    assert leases == []
