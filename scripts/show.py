@@ -1,10 +1,11 @@
-#!/usr/bin/env python3
 """Shows how the service takes real library data, and checks that every row is accounted for.
 
 Makes a school of the register for each delivery, an account for each school's library system, and sends the
 deliveries as they are, over HTTP: a book list by its ISBN column, the same by its column of ISBN-13s that a
 spreadsheet has rounded, and the copies of each branch of a library. Then it sends all of them again, which has to
 change nothing. Ends with 1, and says why, if anything does not add up. It may be run again on the same database.
+
+    .venv/bin/python -m scripts.show --api http://127.0.0.1:8000 --admin-token … --books … --holdings … --schools …
 """
 
 import argparse
@@ -238,7 +239,7 @@ def faults_of_shelf(
         items = page.json()["data"]
         books += len(items)
         copies += sum(item["copies_total"] for item in items)
-        following = page.links.get("next", {}).get("url")
+        following = str(page.url.join(page.links["next"]["url"])) if "next" in page.links else None
     if (books, copies) != (expected.books, len(delivery.rows) - len(expected.rejected)):
         yield f"{books} books with {copies} copies are on the shelf"
 

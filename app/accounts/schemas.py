@@ -121,6 +121,8 @@ class ServiceAccountUpdateIn(Input):
 
 
 class ServiceAccountRotateIn(Input):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_hours": 24}]})
+
     overlap_hours: int = Field(
         default=24,
         ge=0,

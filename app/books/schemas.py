@@ -171,6 +171,18 @@ class EditionData(Input):
 
 
 class EditionCreateIn(EditionData):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "isbn": "9780142410370",
+                    "title": "Matilda",
+                    "authors": [{"first_name": "Roald", "last_name": "Dahl"}],
+                }
+            ]
+        }
+    )
+
     isbn: Isbn
     other_isbns: list[Isbn] | None = Field(
         None, max_length=MAX_OTHER_ISBNS, description="Other editions of the same work."

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.books.schemas import EditionBrief, WorkBrief
 from app.collections.sync.rows import Action
@@ -138,6 +138,10 @@ class CollectionAndItemsUpdateIn(Input):
 
 class CollectionItemAndStatusCreateIn(Input):
     """One book to add."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"edition_isbn": "9780439023481", "copies_total": 3, "copies_available": 2}]}
+    )
 
     edition_isbn: Isbn | None = None
     info: CollectionItemInfoCreateIn | None = None

@@ -21,7 +21,7 @@ from tests.api.targets import LINKED, Archetype, Target, targets
 from tests.world import HOUR, Client, World
 
 CANARY = "canary"
-REQUESTS = 400
+REQUESTS = 500
 """For each archetype."""
 STRANGE = ("", "null", "0", "-1", "%", "' OR 1=1 --", "*", "\u0131", "../..", "a" * 300, "[]", "true", "2020-01-01")
 ROWS = {
