@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from app.core.config import Settings
+from app.core.security import Tokens
 from bench import isbns
 from bench.bodies import Mixture, whole
 from bench.dissection import dissect
@@ -34,6 +35,11 @@ class Workbench:
     world: World
     made: list[UUID] = field(default_factory=list)
     blocks: Iterator[int] = field(default_factory=count)
+
+    @property
+    def account(self) -> UUID:
+        """Who makes the changes."""
+        return Tokens.of(self.settings).read(self.world.tokens[0]).id
 
     def collection(self, held: Sequence[int] = ()) -> UUID:
         """A new collection with these holdings, of a school that the first account serves by now."""
@@ -141,7 +147,7 @@ async def _dissected(bench: Workbench, size: int) -> dict[str, float]:
     mixture = Mixture(size, next(bench.blocks))
     collection = bench.collection(mixture.held)
     bench.settle()
-    spent = await dissect(bench.settings, collection, mixture.body())
+    spent = await dissect(bench.settings, bench.account, collection, mixture.body())
     bench.clear()
     return spent
 

@@ -127,5 +127,6 @@ class ServiceAccountRotateIn(Input):
         default=24,
         ge=0,
         le=720,
+        strict=True,
         description="How long the present token works beside the new one; 0 revokes it at once.",
     )

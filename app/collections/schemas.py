@@ -91,13 +91,17 @@ class CollectionUpdateSummaryResponse(Schema):
     results: list[CollectionRowResult] = Field(description="Rows with something to say; every row with `results=all`.")
 
 
+class CollectionItemFeedbackIn(CollectionItemFeedback, Input):
+    pass
+
+
 class CollectionItemInfoCreateIn(Input):
     """What the library itself says of a holding. A book without an ISBN needs at least a title here."""
 
     cover_image: Url | None = None
     title: str | None = None
     author: str | None = None
-    feedback: CollectionItemFeedback | None = None
+    feedback: CollectionItemFeedbackIn | None = None
     other: dict[str, Any] | None = None
 
 

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import StringConstraints
+from pydantic import BeforeValidator, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from app.core.db import Session
 from app.core.guards import Caller
@@ -37,6 +38,16 @@ ADMINS_ONLY = problem("Something in it is for administrators, or for those whom 
 TitlePart = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
+def _written_out(value: object) -> object:
+    """Refuse a bare number, which could be seconds or milliseconds."""
+    if isinstance(value, str) and value.lstrip("+-")[:1].isdigit() and "-" not in value[1:]:
+        raise PydanticCustomError("datetime_parsing", "Write the time out, as in 2026-05-01T00:00:00Z.")
+    return value
+
+
+Since = Annotated[datetime | None, BeforeValidator(_written_out)]
+
+
 async def event_filter(
     query: Annotated[
         list[TitlePart] | None, Query(max_length=10, description="Texts, any of which the title contains.")
@@ -54,7 +65,7 @@ async def event_filter(
             description="Administrators only: an SQL/JSON path predicate over `info`, such as `$.reads > 3`.",
         ),
     ] = None,
-    since: Annotated[datetime | None, Query(description="Not before this time: UTC, unless it names its zone.")] = None,
+    since: Annotated[Since, Query(description="Not before this time: UTC, unless it names its zone.")] = None,
 ) -> EventFilter:
     return EventFilter(
         titles=tuple(query or ()),

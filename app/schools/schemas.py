@@ -153,6 +153,7 @@ class SchoolPatchOptions(Input):
         None,
         ge=0,
         le=100,
+        strict=True,
         description="A sync that would withdraw a larger share of the collection is refused; null: no limit.",
     )
 

@@ -53,6 +53,7 @@ class Operation:
         """A body that the documentation shows; None where there is none to send."""
         content = self.described.get("requestBody", {}).get("content", {}).get("application/json", {})
         schema = resolved(content.get("schema", {}))
+        schema = resolved(schema.get("anyOf", [schema])[0])
         examples = schema.get("examples") or [schema.get("example")]
         return content.get("example", examples[0])
 
@@ -97,7 +98,7 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
 def operations() -> Iterator[Operation]:
     for route in described_app().routes:
         if isinstance(route, Door):
-            for method in sorted(route.methods):
+            for method in sorted(route.methods or ()):
                 yield Operation(method, route.path_format, route.unique_id, _is_guarded(route.dependant))
 
 

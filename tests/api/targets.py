@@ -105,10 +105,10 @@ class Archetype:
     def __str__(self) -> str:
         return self.name
 
-    def values(self, id: UUID, schools: Iterable[UUID]) -> Row:
+    def values(self, account_id: UUID, schools: Iterable[UUID]) -> Row:
         """The account as the oracle takes it."""
         linked = list(schools) if self.has_schools else []
-        return {"kind": self.kind, "id": id, "active": self.active, "schools": linked, "vendor": self.vendor}
+        return {"kind": self.kind, "id": account_id, "active": self.active, "schools": linked, "vendor": self.vendor}
 
     async def client(self, world: World, schools: Iterable[UUID]) -> Client:
         if self.kind == "admin":

@@ -148,7 +148,7 @@ async def test_filter_on_what_is_hidden_finds_only_what_may_be_read(
     client = await archetype.client(world, [own.school])
     account = archetype.values(client.id, [own.school])
     all_schools = {own.school, other.school, own.bare_school, other.bare_school}
-    readable = {str(id) for id in all_schools if decide("School", "read", account, {"id": id})}
+    readable = {str(school) for school in all_schools if decide("School", "read", account, {"id": school})}
     found = []
     for value in (True, False):
         answer = await client.get("/schools", params={"postcode": postcode, private: value})
@@ -198,12 +198,12 @@ async def test_list_of_service_accounts_holds_what_may_be_read_and_nothing_else(
     account = archetype.values(client.id, [own.school])
     linked = {uuid4(): [own.school], uuid4(): [other.school], uuid4(): [own.school, other.school], uuid4(): []}
     async with world.session() as session:
-        for id, schools in linked.items():
+        for account_id, schools in linked.items():
             links = [ServiceAccountSchool(school_id=school) for school in schools]
-            session.add(ServiceAccount(id=id, name="A", type=ServiceAccountType.LMS, links=links))
-    readable = {str(id) for id, at in linked.items() if decide("ServiceAccount", "read", account, {"schools": at})}
+            session.add(ServiceAccount(id=account_id, name="A", type=ServiceAccountType.LMS, links=links))
+    readable = {str(of) for of, at in linked.items() if decide("ServiceAccount", "read", account, {"schools": at})}
     listed = {found["id"] for found in await _paged(client, "/service-accounts")}
-    assert listed & {str(id) for id in linked} == readable
+    assert listed & {str(of) for of in linked} == readable
     assert account["kind"] in ("admin", "backend") or not listed
 
 

@@ -46,7 +46,7 @@ class Victim:
     @property
     def ids(self) -> list[str]:
         found = (self.target.school, self.target.bare_school, self.target.collection, self.target.item, self.lms)
-        return [str(id) for id in found]
+        return [str(each) for each in found]
 
 
 async def make_victim(world: World) -> Victim:
@@ -81,8 +81,6 @@ async def make_victim(world: World) -> Victim:
     page = await client.get(f"/collection/{target.collection}/items", params={"limit": 1})
     assert CANARY in page.text, "its own account reads it: there is something to leak"
     return Victim(target, lms.id, page.links["next"]["url"].partition("cursor=")[2])
-
-
 
 
 async def fingerprint(world: World, victim: Victim) -> dict[str, str]:

@@ -26,9 +26,14 @@ LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_time
 SLACK = 64 * MIB
 
 
+@pytest.fixture(scope="module")
+def url(make_database: Callable[[], str]) -> str:
+    return make_database()
+
+
 @asynccontextmanager
 async def narrow(url: str, **settings: str) -> AsyncIterator[World]:
-    """The application with narrow limits on a database of its own."""
+    """The application with narrow limits."""
     database = Database(settings_for(url, **{f"WRIVETED_{name.upper()}": value for name, value in settings.items()}))
     app = create_public_app(database.settings, database=database)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
@@ -48,8 +53,8 @@ async def limits_of(driver: Driver) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("reading", [False, True])
-async def test_every_connection_of_the_pool_is_bounded(make_database: Callable[[], str], reading: bool) -> None:
-    async with narrow(make_database(), database_pool_size="3", database_max_overflow="1") as world:
+async def test_every_connection_of_the_pool_is_bounded(url: str, reading: bool) -> None:
+    async with narrow(url, database_pool_size="3", database_max_overflow="1") as world:
         expected = dict(zip(LIMITS, (5.0, 2.0, 10.0), strict=True))
         everyone = asyncio.Barrier(4)
 
@@ -62,8 +67,8 @@ async def test_every_connection_of_the_pool_is_bounded(make_database: Callable[[
         assert len(set(await asyncio.gather(*(look() for _ in range(4))))) == 4
 
 
-async def test_bulk_limits_end_with_their_transaction(make_database: Callable[[], str]) -> None:
-    async with narrow(make_database(), database_pool_size="1", database_max_overflow="0") as world:
+async def test_bulk_limits_end_with_their_transaction(url: str) -> None:
+    async with narrow(url, database_pool_size="1", database_max_overflow="0") as world:
         async with world.database.transaction() as transaction:
             before = await limits_of(transaction.driver)
             await transaction.allow_bulk()
@@ -73,8 +78,8 @@ async def test_bulk_limits_end_with_their_transaction(make_database: Callable[[]
 
 
 @pytest.mark.parametrize("what", ["a bulk change", "one item", "a school"])
-async def test_what_somebody_else_holds_is_refused_in_time(make_database: Callable[[], str], what: str) -> None:
-    async with narrow(make_database(), lock_timeout="0.3", bulk_lock_timeout="0.6") as world:
+async def test_what_somebody_else_holds_is_refused_in_time(url: str, what: str) -> None:
+    async with narrow(url, lock_timeout="0.3", bulk_lock_timeout="0.6") as world:
         school = await library(world)
         await school.replace([{"isbn": isbn(1)}])
         collection = f"/collection/{await school.id()}"
@@ -113,9 +118,9 @@ async def test_a_statement_that_takes_too_long_is_ended(make_database: Callable[
         assert time.monotonic() - started < 0.4 + A_LITTLE
 
 
-async def test_no_free_connection_is_said_in_time(make_database: Callable[[], str]) -> None:
+async def test_no_free_connection_is_said_in_time(url: str) -> None:
     pool = {"database_pool_size": "1", "database_max_overflow": "0", "database_pool_timeout": "0.2"}
-    async with narrow(make_database(), **pool) as world:
+    async with narrow(url, **pool) as world:
         school = await library(world)
         async with world.database.transaction():
             started = time.monotonic()
@@ -139,10 +144,10 @@ BULK, ORDINARY = 64 * KIB, 16 * KIB
 
 
 @pytest.fixture
-async def school(make_database: Callable[[], str]) -> AsyncIterator[Library]:
+async def school(url: str) -> AsyncIterator[Library]:
     """A library whose API takes 64 KiB in bulk, 16 KiB otherwise, 50 rows, and waits half a second for a body."""
     narrowness = {"max_bulk_body": "64KiB", "max_body": "16KiB", "max_bulk_items": "50", "body_idle_timeout": "0.5"}
-    async with narrow(make_database(), **narrowness) as world:
+    async with narrow(url, **narrowness) as world:
         yield await library(world)
 
 
@@ -203,9 +208,9 @@ async def test_a_slow_body_is_cut(world: World, school: Library, piece: int, pau
     assert await world.count_statements(cut()) == 0
 
 
-async def test_a_slow_body_holds_no_connection(make_database: Callable[[], str]) -> None:
+async def test_a_slow_body_holds_no_connection(url: str) -> None:
     pool = {"database_pool_size": "1", "database_max_overflow": "0", "database_pool_timeout": "0.2"}
-    async with narrow(make_database(), **pool) as world:
+    async with narrow(url, **pool) as world:
         school = await library(world)
         halfway = asyncio.Event()
 
@@ -222,10 +227,10 @@ async def test_a_slow_body_holds_no_connection(make_database: Callable[[], str])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of another process's memory is read from /proc")
-async def test_memory_grows_by_no_more_than_a_few_bodies(make_database: Callable[[], str]) -> None:
+async def test_memory_grows_by_no_more_than_a_few_bodies(url: str) -> None:
     rows = [{"edition_isbn": isbn(number), "copies_total": 2, "copies_available": 1} for number in range(100_000)]
     body = json.dumps(rows).encode()
-    async with narrow(make_database(), log_level="ERROR") as world:
+    async with narrow(url, log_level="ERROR") as world:
         school = await library(world)
         with serving(world.database.settings) as server:
             url, token = f"{server.url}/v1{school.path}", {"Authorization": f"Bearer {school.lms.token}"}

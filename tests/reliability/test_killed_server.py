@@ -27,6 +27,7 @@ from tests.world import Client, World
 
 PATIENCE = 60.0
 COMMIT_LOCK = 1_602
+MOST = 95_000  # a mixed change of so many books has 99,750 rows, and 100,000 are allowed
 
 # What a test holds back, in a database of its own, so that a request stops at a known place; and what must be there
 # after the server was killed at that place and the rest let go.
@@ -118,7 +119,8 @@ class Stage:
             await transaction.driver.execute("SELECT FROM collections WHERE id = %s FOR UPDATE", [self.collection])
             row = await (await transaction.driver.execute(STATE, [self.collection])).fetchone()
         assert row is not None
-        return State(*row[:6], row[6] or {}, row[7] or {})
+        version, item_count, visible, events, answers, editions, held, withdrawn = row
+        return State(version, item_count, visible, events, answers, editions, held or {}, withdrawn or {})
 
     async def ask(self, lms: Client, key: str) -> httpx.Response | None:
         """Send the request of this step; None if the connection broke before there was an answer."""
@@ -215,19 +217,21 @@ async def someone_waits_for(holder: psycopg.AsyncConnection[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kills", "size"), [(5, 10_000), pytest.param(50, 100_000, marks=pytest.mark.nightly)], ids=["gate", "nightly"]
+    ("kills", "size"), [(5, 10_000), pytest.param(50, MOST, marks=pytest.mark.nightly)], ids=["gate", "nightly"]
 )
 async def test_server_killed_at_any_time_leaves_before_or_after(
     make_database: Callable[[], str], request: pytest.FixtureRequest, kills: int, size: int
 ) -> None:
     if kills > 5 and "nightly" not in request.config.option.markexpr:
-        pytest.skip("takes half an hour: choose it with -m nightly")
+        pytest.skip("takes some minutes: choose it with -m nightly")
     seed = int(os.environ.get("TEST_SEED") or secrets.randbits(32))
     sys.stdout.write(f"replay with TEST_SEED={seed}\n")
     chance = random.Random(seed)
     async with staged(make_database(), size) as stage:
         usual = await seconds_of_a_change(stage)
-        outcomes = [await one_random_kill(stage, chance.uniform(0, usual), f"kill-{number}") for number in range(kills)]
+        outcomes = [
+            await one_random_kill(stage, chance.uniform(0, 1.1 * usual), f"kill-{number}") for number in range(kills)
+        ]
     sys.stdout.write(f"{kills} kills within {usual:.2f} s: {outcomes.count('after')} after the commit\n")
 
 

@@ -15,11 +15,11 @@ from tests.reliability.serving import serving
 from tests.world import World
 
 OURS = Path(__file__).parents[1] / "fixtures"
-THEIRS = {
-    "books": "books/goodbooks10k_books.csv",
-    "holdings": "lms/koha_items_export.csv",
-    "schools": "schools/nsw_public_schools_2026-01-14.csv",
-}
+THEIRS = (
+    "books/goodbooks10k_books.csv",
+    "lms/koha_items_export.csv",
+    "schools/nsw_public_schools_2026-01-14.csv",
+)
 
 
 @pytest_asyncio.fixture
@@ -56,7 +56,7 @@ async def test_real_exports_are_accounted_for(api_and_token: tuple[str, str]) ->
     folder = os.environ.get("SAMPLE_DATA")
     if folder is None:
         pytest.skip("SAMPLE_DATA names no folder of real exports")
-    shown = show(*api_and_token, **{kind: Path(folder) / path for kind, path in THEIRS.items()})
+    shown = show(*api_and_token, *(Path(folder) / path for path in THEIRS))
     assert [each.faults for each in shown] == [[]] * 5, table(shown)
     assert summed(shown, "received") == [10_000, 10_000, 321, 315, 325]
 

@@ -23,6 +23,11 @@ LETTERS: dict[Action, Letter] = {Action.ADD: "a", Action.UPDATE: "u", Action.REM
 SAME_AS_TOTAL = -1
 """``available`` that was cleared: it becomes the total."""
 CLEARED_INFO = "null"
+MEANS_NOTHING = Flaw(
+    "unknown_field_ignored",
+    "`action` and `id` were ignored: here the rows are the whole collection. Send changes with PATCH.",
+    fatal=False,
+)
 
 
 class Change(msgspec.Struct, gc=False):
@@ -90,6 +95,8 @@ def _change(index: int, row: Row, plan: Plan, replacing: bool) -> Change | None:
             )
     else:
         isbn = None
+    if replacing and (row.id is not None or row.action is not Action.ADD):
+        plan.flaws.setdefault(index, MEANS_NOTHING)
     change = Change(index, action, isbn, None if isbn or replacing else row.id)
     if row.copies_total is not UNSET:
         change.total = 1 if row.copies_total is None else row.copies_total

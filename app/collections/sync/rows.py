@@ -117,6 +117,7 @@ def decode_body(shape: type[Body], body: bytes, limit: int) -> tuple[Body, Rows]
             pass
         else:
             rows = clean.items or []
+            clean.items = None  # the rows are let go once they are planned
             _check_number(len(rows), limit)
             return clean, Rows(list(rows))
     fields = decode_json(body)

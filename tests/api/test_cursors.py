@@ -1,0 +1,284 @@
+"""Cursors: every row once, whatever is written meanwhile; and of no use to anybody, or for anything, else."""
+
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+
+from app.core import paging
+from app.core.config import Settings
+from app.core.db import Database
+from app.events.models import Event, EventLevel
+from app.main import create_public_app
+from tests.api.operations import OPERATIONS, send
+from tests.api.targets import targets
+from tests.books.catalogue import new_isbn
+from tests.conftest import settings_for
+from tests.world import Client, World
+
+ROWS = 23
+SIZES = (1, 2, 7, 100, 1000)
+DAY = 24 * 3600
+
+
+@dataclass
+class Library:
+    """A world of its own, so that its lists are short."""
+
+    world: World
+    app: FastAPI
+    admin: Client
+    other_admin: Client
+    school: str
+    collection: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list: where it is, what tells its rows apart, and what adds one."""
+
+    name: str
+    path: str
+    key: Callable[[Any], Any]
+    add: Callable[["Library"], Awaitable[Any]]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def at(self, library: Library) -> str:
+        return self.path.format(collection=library.collection, school=library.school)
+
+
+async def add_school(library: Library) -> None:
+    await library.world.school("Annandale North Public School")
+
+
+async def add_event(library: Library) -> None:
+    title = f"Huey: Book reviewed {random.random()}"
+    answer = await library.admin.post("/events", json={"title": title, "level": "normal", "description": "d"})
+    assert answer.status_code == 200
+
+
+async def add_service_account(library: Library) -> None:
+    await library.world.service("kiosk")
+
+
+async def add_edition(library: Library) -> None:
+    title = random.choice(["Matilda", "The Matilda Effect", "Matilda and Me", "Ein Matilda-Buch"])
+    answer = await library.admin.post("/edition", json={"isbn": new_isbn(), "title": title})
+    assert answer.status_code == 200
+
+
+async def add_item(library: Library) -> None:
+    titled: list[dict[str, Any]] = [{"info": {"title": random.choice(["Matilda", "Matilda", "The Twits", "Zoo"])}}]
+    rows = titled if random.random() < 0.7 else [{"isbn": new_isbn()}]
+    answer = await library.admin.patch(f"/collection/{library.collection}", json={"items": rows})
+    assert answer.status_code == 200
+
+
+LISTS = [
+    Listing("schools", "/schools", lambda row: row["wriveted_identifier"], add_school),
+    Listing("schools found", "/schools?q=annandale&state=NSW", lambda row: row["wriveted_identifier"], add_school),
+    Listing("events", "/events", lambda row: row["id"], add_event),
+    Listing("events found", "/events?query=Huey&level=normal", lambda row: row["id"], add_event),
+    Listing("event types", "/event-types", lambda row: row, add_event),
+    Listing("service accounts", "/service-accounts", lambda row: row["id"], add_service_account),
+    Listing("editions", "/editions", lambda row: row["isbn"], add_edition),
+    Listing("editions found", "/editions?query=matilda", lambda row: row["isbn"], add_edition),
+    Listing("items", "/collection/{collection}/items", lambda row: row["id"], add_item),
+    Listing("items found", "/collection/{collection}/items?query=matilda", lambda row: row["id"], add_item),
+    Listing("items of a school", "/school/{school}/collection", lambda row: row["id"], add_item),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def library(make_database: Callable[[], str]) -> AsyncIterator[Library]:
+    settings: Settings = settings_for(make_database())
+    database = Database(settings)
+    app = create_public_app(settings, database=database)
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+        world = World(database, http)
+        school = await world.school()
+        collection = await world.collection(school)
+        admin, other = await world.admin(), await world.admin()
+        made = Library(world, app, admin, other, str(school.wriveted_identifier), str(collection.id))
+        for add in (add_school, add_event, add_service_account, add_edition, add_item):
+            for _ in range(ROWS):
+                await add(made)
+        await add_ties(made)
+        yield made
+    await database.dispose()
+
+
+async def add_ties(library: Library) -> None:
+    """Rows that only their ids tell apart: of one moment, or of one name."""
+    (target, *_) = await targets(library.world, 3)
+    async with library.world.session() as session:
+        session.add_all(
+            Event(title="Huey: Book reviewed", level=EventLevel.NORMAL, school_id=target.school) for _ in range(5)
+        )
+
+
+async def page(client: Client, path: str) -> tuple[list[Any], str | None]:
+    """The rows of a page, and the path of the next."""
+    answer = await client.get(path)
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    following = answer.links.get("next", {}).get("url")
+    return body if isinstance(body, list) else body["data"], following and following.removeprefix("/v1")
+
+
+async def cursor_of(library: Library, listing: Listing, client: Client | None = None) -> str:
+    """The path of the second page, with its cursor."""
+    path = listing.at(library)
+    _, following = await page(client or library.admin, f"{path}{'&' if '?' in path else '?'}limit=2")
+    assert following is not None
+    return following
+
+
+def test_every_list_with_a_cursor_is_tested() -> None:
+    listed = {listing.path.partition("?")[0] for listing in LISTS}
+    paths = {
+        operation.path.removeprefix("/v1")
+        for operation in OPERATIONS
+        if any(parameter["name"] == "cursor" for parameter in operation.described.get("parameters", ()))
+    }
+    names = {"collection_id": "collection", "wriveted_identifier": "school"}
+    assert {path.format(**{name: f"{{{short}}}" for name, short in names.items()}) for path in paths} == listed
+
+
+@pytest.mark.parametrize("listing", LISTS, ids=str)
+@pytest.mark.parametrize("size", SIZES)
+async def test_paging_yields_each_row_once_while_rows_are_added(library: Library, listing: Listing, size: int) -> None:
+    path = listing.at(library)
+    first = f"{path}{'&' if '?' in path else '?'}limit="
+    before = [listing.key(row) for row in (await page(library.admin, f"{first}1000"))[0]]
+    assert len(before) >= ROWS // 3
+    seen: list[Any] = []
+    following: str | None = f"{first}{size}"
+    pages = 0
+    while following is not None:
+        rows, following = await page(library.admin, following)
+        assert len(rows) <= size
+        seen += [listing.key(row) for row in rows]
+        if pages < 3:
+            await listing.add(library)
+        pages += 1
+    assert len(seen) == len(set(seen)), "a row came twice"
+    assert [key for key in seen if key in set(before)] == before, "a row was left out, or out of order"
+
+
+@pytest.mark.parametrize("listing", LISTS, ids=str)
+async def test_cursor_serves_no_other_caller_path_or_filter(library: Library, listing: Listing) -> None:
+    following = await cursor_of(library, listing)
+    _, cursor = following.split("cursor=")
+    others = [other.at(library) for other in LISTS if other.path.partition("?")[0] != listing.path.partition("?")[0]]
+    elsewhere = [f"{path}{'&' if '?' in path else '?'}cursor={cursor}" for path in others]
+    here = listing.at(library).partition("?")[0]
+    filters = ("q=x", "query=x", "level=error", "include_inactive=true", "work_id=1", "unknown=1", "query=", "q=")
+    refiltered = [f"{here}?{filter_}&cursor={cursor}" for filter_ in filters]
+    assert (await library.admin.get(following)).status_code == 200
+    assert (await library.admin.get(f"{following}&skip=1")).status_code == 200
+    for path in (*elsewhere, *refiltered, *([f"{here}?cursor={cursor}"] if "?" in listing.path else [])):
+        await refuses(library.admin, path)
+    await refuses(library.other_admin, following)
+
+
+async def refuses(client: Client, path: str) -> None:
+    answer = await client.get(path)
+    assert answer.status_code == 400, f"{path}: {answer.status_code} {answer.text}"
+    assert answer.json()["code"] == "invalid_cursor"
+
+
+async def test_cursor_of_one_collection_serves_no_other(library: Library) -> None:
+    items = next(listing for listing in LISTS if listing.name == "items")
+    following = await cursor_of(library, items)
+    other = await library.world.collection(await library.world.school())
+    await refuses(library.admin, following.replace(library.collection, str(other.id)))
+
+
+@pytest.mark.parametrize("listing", LISTS, ids=str)
+async def test_cursor_expires_after_a_day(library: Library, listing: Listing, monkeypatch: pytest.MonkeyPatch) -> None:
+    following = await cursor_of(library, listing)
+    now = time.time()
+    monkeypatch.setattr(paging, "time", SimpleNamespace(time=lambda: now + DAY - 60))
+    assert (await library.admin.get(following)).status_code == 200
+    monkeypatch.setattr(paging, "time", SimpleNamespace(time=lambda: now + DAY + 1))
+    await refuses(library.admin, following)
+
+
+@pytest.mark.parametrize("listing", LISTS, ids=str)
+async def test_changed_cursor_is_refused_and_never_an_error(library: Library, listing: Listing) -> None:
+    """Every bit of every character flipped; characters exchanged, cut off, added; halves of two callers' cursors."""
+    following = await cursor_of(library, listing)
+    theirs = (await cursor_of(library, listing, library.other_admin)).split("cursor=")[1]
+    base, cursor = following.split("cursor=")
+    chance = random.Random(listing.name)
+    flipped = [
+        cursor[:at] + chr(ord(cursor[at]) ^ 1 << bit) + cursor[at + 1 :]
+        for at in range(len(cursor))
+        for bit in range(7)
+    ]
+    cut = [cursor[:at] for at in range(len(cursor))] + [cursor[at:] for at in range(1, len(cursor))]
+    swapped = [cursor[:at] + theirs[at:] for at in range(1, min(len(cursor), len(theirs)))]
+    shuffled = ["".join(chance.sample(cursor, len(cursor))) for _ in range(20)]
+    added = [cursor + tail for tail in ("=", "==", "A", "AA", "\n", " ", "%00", "\u00e9", cursor)]
+    strange = ["null", "[]", "0", "-1", "A" * 1000, "\u0661\u0662", "eyJhIjoxfQ", theirs]
+    headers = {"Authorization": f"Bearer {library.admin.token}"}
+    answers = {}
+    for changed in {*flipped, *cut, *swapped, *shuffled, *added, *strange} - {cursor}:
+        target = f"/v1{base}cursor={quote(changed, safe='')}"
+        answers[changed] = (await send(library.app, "GET", target, headers)).status
+    assert {changed: status for changed, status in answers.items() if status not in (400, 422)} == {}
+    assert len(answers) > 500
+    assert {changed for changed, status in answers.items() if status == 422} <= {
+        changed for changed in answers if "\0" in changed or len(changed) > 1000
+    }, "only what no parameter may be is refused otherwise"
+
+
+async def test_cursor_of_another_environment_is_refused(library: Library) -> None:
+    """It is signed with another key, for the same account, path and filter."""
+    settings = settings_for(
+        library.world.database.settings.database_url.get_secret_value(),
+        WRIVETED_TOKEN_KEYS="an-other-environment-signs-with-this-key," + _key(library),
+    )
+    app = create_public_app(settings, database=library.world.database)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://testserver") as http:
+        elsewhere = Client(http, library.admin.id, library.admin.token)
+        for listing in LISTS:
+            following = await cursor_of(library, listing, elsewhere)
+            await refuses(library.admin, following)
+
+
+def _key(library: Library) -> str:
+    return library.world.database.settings.token_keys[0].get_secret_value()
+
+
+@pytest.mark.parametrize("listing", LISTS, ids=str)
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=1001", "limit=-1", "limit=x", "skip=-1", "skip=100001", "limit=1&limit=2", "cursor=%00"]
+)
+async def test_page_out_of_bounds_is_refused(library: Library, listing: Listing, query: str) -> None:
+    path = listing.at(library)
+    answer = await library.admin.get(f"{path}{'&' if '?' in path else '?'}{query}")
+    assert answer.status_code == 422, answer.text
+
+
+@pytest.mark.parametrize("listing", LISTS, ids=str)
+async def test_skip_and_limit_reach_every_row_as_they_always_did(library: Library, listing: Listing) -> None:
+    path = listing.at(library)
+    start = f"{path}{'&' if '?' in path else '?'}"
+    expected = [listing.key(row) for row in (await page(library.admin, f"{start}limit=1000"))[0]]
+    found: list[Any] = []
+    for skip in range(0, len(expected), 7):
+        found += [listing.key(row) for row in (await page(library.admin, f"{start}limit=7&skip={skip}"))[0]]
+    assert found == expected
