@@ -29,19 +29,18 @@ def main() -> None:
     options = _options()
     wanted = frozenset(options.only)
     report = Report()
-    if "T12" in wanted:
-        with _told("embedded PostgreSQL"):
-            starting.measure_postgres(report, options.rounds)
-    if "T13" in wanted:
-        with _told("imports"):
-            starting.measure_import(report, options.rounds)
-    if wanted - {"T12", "T13"}:
-        with _world(options.scale) as (world, settings):
-            asyncio.run(_measure(report, world, settings, wanted, options.rounds))
-    print()
-    print(report.table())
-    print()
-    print("\n".join(report.remarks))
+    try:
+        if "T12" in wanted:
+            with _told("embedded PostgreSQL"):
+                starting.measure_postgres(report, options.rounds)
+        if "T13" in wanted:
+            with _told("imports"):
+                starting.measure_import(report, options.rounds)
+        if wanted - {"T12", "T13"}:
+            with _world(options.scale) as (world, settings):
+                asyncio.run(_measure(report, world, settings, wanted, options.rounds))
+    finally:
+        print("", report.table(), "", *report.remarks, sep="\n")
 
 
 async def _measure(report: Report, world: World, settings: Settings, wanted: frozenset[str], rounds: int) -> None:

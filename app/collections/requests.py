@@ -1,5 +1,6 @@
 """What a request about collections carries: the collection it names, the rows it brings and the terms it sets."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -15,9 +16,10 @@ from app.collections.service import Terms
 from app.collections.sync.plan import Plan, plan_changes
 from app.collections.sync.rows import Body, Delta, Whole, decode_body, decode_rows
 from app.core.aside import MANY_BYTES, aside
-from app.core.db import RequestTransaction, Session
+from app.core.db import RequestTransaction, Session, Transaction
 from app.core.errors import FieldError, Invalid, NotFound, PreconditionFailed, pointer
 from app.core.guards import Permission, read_claims
+from app.core.idempotency import Idempotent
 from app.core.requests import RawBody
 from app.schools.models import School
 
@@ -34,16 +36,27 @@ async def get_collection(collection_id: UUID, transaction: RequestTransaction) -
     return collection
 
 
-async def get_collection_to_change(
-    collection_id: UUID, transaction: RequestTransaction, if_match: IfMatch = None
+async def get_changeable(
+    permitted: Annotated[CollectionRow, Permission("update", get_collection)],
+    once: Idempotent,
+    transaction: RequestTransaction,
+    if_match: IfMatch = None,
 ) -> Collection:
-    """The collection under a lock: those who change one do so one after the other."""
-    await transaction.allow_bulk()
-    collection = await transaction.session.scalar(queries.collection_locked(Collection.id == collection_id))
-    if collection is None:
-        raise NotFound("There is no such collection.")
-    service.require_version(collection, if_match)
-    return collection
+    """A collection that the caller may change, under a lock: those who change one do so one after the other.
+
+    In this order: who may not change it neither waits for its lock nor learns its version, and a retry is answered
+    before it is asked what it has seen, which its first attempt may have changed.
+    """
+    return await _locked(transaction, permitted.id, if_match)
+
+
+async def get_deletable(
+    permitted: Annotated[CollectionRow, Permission("delete", get_collection)],
+    transaction: RequestTransaction,
+    if_match: IfMatch = None,
+) -> Collection:
+    """The same, to delete it."""
+    return await _locked(transaction, permitted.id, if_match)
 
 
 async def get_school_collection(
@@ -54,19 +67,28 @@ async def get_school_collection(
     return found or await _unborn(transaction.session, wriveted_identifier)
 
 
-async def get_school_collection_to_change(
-    wriveted_identifier: UUID, transaction: RequestTransaction, if_match: IfMatch = None
+async def get_school_changeable(
+    permitted: Annotated[CollectionRow | Collection, Permission("update", get_school_collection)],
+    once: Idempotent,
+    transaction: RequestTransaction,
+    if_match: IfMatch = None,
 ) -> Collection:
-    """The same under a lock, if it exists."""
+    """The same of a school, whose collection may not be born yet."""
+    if not isinstance(permitted, Collection):
+        return await _locked(transaction, permitted.id, if_match)
     await transaction.allow_bulk()
-    session = transaction.session
-    found = await session.scalar(queries.collection_locked(Collection.school_id == wriveted_identifier))
-    if found is not None:
-        service.require_version(found, if_match)
-        return found
     if if_match is not None:
         raise PreconditionFailed("The school has no collection yet.")
-    return await _unborn(session, wriveted_identifier)
+    return permitted
+
+
+async def _locked(transaction: Transaction, collection_id: UUID, if_match: str | None) -> Collection:
+    await transaction.allow_bulk()
+    collection = await transaction.session.scalar(queries.collection_locked(Collection.id == collection_id))
+    if collection is None:
+        raise NotFound("There is no such collection.")
+    service.require_version(collection, if_match)
+    return collection
 
 
 async def _unborn(session: AsyncSession, school_id: UUID) -> Collection:
@@ -118,25 +140,24 @@ async def get_terms(
     )
 
 
-async def count_bulk_change(request: Request) -> None:
-    """Bulk changes have a budget of their own, for each account and collection."""
+async def enter_bulk_change(request: Request) -> AsyncIterator[None]:
+    """Bulk changes have a budget of their own, for each account and collection, and at most half of the connections:
+    those that wait for a collection must not keep everybody else from the database."""
     claims = await read_claims(request)
     limit = request.app.state.settings.rate_limit_bulk
     await request.app.state.limiter.take(f"bulk:{claims.id}:{request.url.path}", limit)
+    async with request.app.state.database.bulk_place():
+        yield
 
 
 async def get_replacement(request: Request, body: RawBody) -> Plan:
     """The rows of a bare array that is to be the whole collection."""
-    return await aside(
-        len(body) >= MANY_BYTES, lambda: plan_changes(decode_rows(body, _limit(request)), replacing=True)
-    )
+    return await aside(len(body) >= MANY_BYTES, _plan, body, _limit(request), replacing=True)
 
 
 async def get_changes(request: Request, body: RawBody) -> Plan:
     """The rows of a bare array of changes."""
-    return await aside(
-        len(body) >= MANY_BYTES, lambda: plan_changes(decode_rows(body, _limit(request)), replacing=False)
-    )
+    return await aside(len(body) >= MANY_BYTES, _plan, body, _limit(request), replacing=False)
 
 
 async def get_delta(request: Request, body: RawBody) -> tuple[Delta, Plan]:
@@ -174,7 +195,7 @@ def _limit(request: Request) -> int:
     return limit
 
 
-BulkQuota = Depends(count_bulk_change)
+BulkChange = Depends(enter_bulk_change, scope="function")
 BulkTerms = Annotated[Terms, Depends(get_terms)]
 Replacement = Annotated[Plan, Depends(get_replacement)]
 Changes = Annotated[Plan, Depends(get_changes)]
@@ -182,8 +203,8 @@ ParsedDelta = Annotated[tuple[Delta, Plan], Depends(get_delta)]
 ParsedWhole = Annotated[tuple[Whole, Plan], Depends(get_whole)]
 Creatable = Annotated[Collection, Permission("create", get_new_collection)]
 Readable = Annotated[CollectionRow, Permission("read", get_collection)]
-Changeable = Annotated[Collection, Permission("update", get_collection_to_change)]
-Deletable = Annotated[Collection, Permission("delete", get_collection_to_change)]
+Changeable = Annotated[Collection, Depends(get_changeable)]
+Deletable = Annotated[Collection, Depends(get_deletable)]
 SchoolReadable = Annotated[CollectionRow | Collection, Permission("read", get_school_collection)]
-SchoolChangeable = Annotated[Collection, Permission("update", get_school_collection_to_change)]
+SchoolChangeable = Annotated[Collection, Depends(get_school_changeable)]
 ReadableItem = Annotated[CollectionItem, Permission("read", get_item_to_read)]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from app.collections import queries, service, shelf
 from app.collections.models import Collection
 from app.collections.requests import (
-    BulkQuota,
+    BulkChange,
     BulkTerms,
     Changeable,
     Changes,
@@ -105,7 +105,7 @@ async def get(
 @router.put(
     "/collection/{collection_id}",
     response_model=CollectionBrief,
-    dependencies=[BulkQuota],
+    dependencies=[BulkChange],
     openapi_extra=json_body(
         CollectionCreateIn,
         "The whole collection. Its owner cannot be changed: name the same one, or none.",
@@ -116,7 +116,6 @@ async def get(
 async def replace(
     collection: Changeable,
     caller: Caller,
-    once: Idempotent,
     parsed: ParsedWhole,
     terms: BulkTerms,
     session: Session,
@@ -131,7 +130,7 @@ async def replace(
 @router.patch(
     "/collection/{collection_id}",
     response_model=CollectionUpdateSummaryResponse,
-    dependencies=[BulkQuota],
+    dependencies=[BulkChange],
     openapi_extra=json_body(
         CollectionAndItemsUpdateIn,
         "What is to change; what is left out stays.",
@@ -140,7 +139,7 @@ async def replace(
 )
 @bulk()
 async def update(
-    collection: Changeable, caller: Caller, once: Idempotent, parsed: ParsedDelta, terms: BulkTerms, session: Session
+    collection: Changeable, caller: Caller, parsed: ParsedDelta, terms: BulkTerms, session: Session
 ) -> Any:
     """Rename a collection and add, update or remove holdings: in one transaction, whatever the number of rows."""
     return report_answer(collection, await service.change(session, caller, collection, *parsed, terms))
@@ -178,12 +177,12 @@ async def list_items(
 @router.put(
     "/collection/{collection_id}/items",
     response_model=CollectionUpdateSummaryResponse,
-    dependencies=[BulkQuota],
+    dependencies=[BulkChange],
     openapi_extra=json_body(list[CollectionItemCreateIn], "All holdings of the collection.", ROWS),
 )
 @bulk()
 async def replace_items(
-    collection: Changeable, caller: Caller, once: Idempotent, plan: Replacement, terms: BulkTerms, session: Session
+    collection: Changeable, caller: Caller, plan: Replacement, terms: BulkTerms, session: Session
 ) -> Any:
     """Make the collection hold exactly these books. Those that are not named are withdrawn, with their history."""
     return report_answer(collection, await service.replace_items(session, caller, collection, plan, terms))
@@ -197,7 +196,7 @@ async def get_info(collection: Readable, session: Session) -> Any:
 
 @router.post("/collection/{collection_id}/item", response_model=CollectionItemDetail)
 async def add_item(
-    collection: Changeable, caller: Caller, once: Idempotent, item: CollectionItemAndStatusCreateIn, session: Session
+    collection: Changeable, caller: Caller, item: CollectionItemAndStatusCreateIn, session: Session
 ) -> Any:
     """Add one book. 409 if the collection holds its ISBN already; without an ISBN, `info.title` is needed."""
     row = await service.add_item(session, caller, collection, item)
@@ -235,7 +234,7 @@ async def list_school_items(collection: SchoolReadable, transaction: RequestTran
 @router.post(
     "/school/{wriveted_identifier}/collection",
     response_model=CollectionUpdateSummaryResponse,
-    dependencies=[BulkQuota],
+    dependencies=[BulkChange],
     tags=["lms"],
     openapi_extra=json_body(list[CollectionItemCreateIn], "All holdings of the school.", ROWS),
 )
@@ -243,7 +242,6 @@ async def list_school_items(collection: SchoolReadable, transaction: RequestTran
 async def sync_school(
     collection: SchoolChangeable,
     caller: Caller,
-    once: Idempotent,
     plan: Replacement,
     terms: BulkTerms,
     session: Session,
@@ -256,7 +254,7 @@ async def sync_school(
 @router.patch(
     "/school/{wriveted_identifier}/collection",
     response_model=CollectionUpdateSummaryResponse,
-    dependencies=[BulkQuota],
+    dependencies=[BulkChange],
     tags=["lms"],
     openapi_extra=json_body(
         list[CollectionItemUpdate],
@@ -266,7 +264,7 @@ async def sync_school(
 )
 @bulk()
 async def change_school(
-    collection: SchoolChangeable, caller: Caller, once: Idempotent, plan: Changes, terms: BulkTerms, session: Session
+    collection: SchoolChangeable, caller: Caller, plan: Changes, terms: BulkTerms, session: Session
 ) -> Any:
     """Add, update and remove books of a school's collection; the first change creates the collection."""
     collection = await service.first_sync(session, caller, collection)

@@ -1,5 +1,6 @@
 """The database: one engine, one connection and one transaction per request; the only place that commits."""
 
+import asyncio
 import math
 import re
 import time
@@ -23,6 +24,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.util import greenlet_spawn
 
 from app.core.config import Settings
+from app.core.errors import Unavailable
 from app.core.server_facts import SERVER_FACTS, server_objections
 
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -105,6 +107,7 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._doubted_at = -math.inf
+        self._bulk_places = asyncio.Semaphore(max(1, settings.database_pool_size // 2))
         self.engine = create_async_engine(
             settings.sqlalchemy_url,
             pool_size=settings.database_pool_size,
@@ -142,6 +145,19 @@ class Database:
             if lease.record_info is not None:
                 lease.record_info["used_at"] = time.monotonic()
             await greenlet_spawn(lease.close)
+
+    @asynccontextmanager
+    async def bulk_place(self) -> AsyncIterator[None]:
+        """One of the places for long transactions, which are half of the pool; taken before its connection is."""
+        try:
+            async with asyncio.timeout(self.settings.bulk_lock_timeout):
+                await self._bulk_places.acquire()
+        except TimeoutError:
+            raise Unavailable("Too many bulk changes are running.") from None
+        try:
+            yield
+        finally:
+            self._bulk_places.release()
 
     async def _lease(self) -> PoolProxiedConnection:
         """A connection that answers: one that has been idle is asked first, a dead one replaced.

@@ -1,4 +1,4 @@
-"""A forged token opens no door: the whole corpus at every operation, always one answer, and the database is not asked."""
+"""A forged token opens no door: the whole corpus at every operation, always one answer, the database not asked."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -4,7 +4,7 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app.collections.models import Collection
 from app.collections.schemas import CollectionItemDetail, CollectionItemsResponse
@@ -249,3 +249,28 @@ async def test_readiness_counts_are_parts_of_one_another(world: World) -> None:
         await session.execute(LABEL, {"isbn": int(isbn(800))})
     counts = (await school.lms.get(f"/collection/{await school.id()}/info")).json()
     assert counts == {"total_editions": 3, "hydrated": 1, "hydrated_and_labeled": 1, "recommendable": 1}
+
+
+async def test_changes_that_wait_leave_the_database_to_everybody_else(world: World) -> None:
+    school = await library(world)
+    await school.replace(BODY)
+    path = f"/collection/{await school.id()}"
+    async with world.session() as session:
+        await session.execute(select(Collection.id).where(Collection.id == await school.id()).with_for_update())
+        waiting = [asyncio.create_task(school.lms.patch(path, json={"items": [{"isbn": isbn(n)}]})) for n in range(12)]
+        await asyncio.sleep(0.3)
+        assert (await school.lms.get(path)).status_code == 200
+        assert not any(task.done() for task in waiting)
+    assert [(await task).status_code for task in waiting] == [200] * 12
+    assert len(await school.shelf()) == 13
+
+
+async def test_a_stranger_neither_waits_for_a_collection_nor_learns_its_version(world: World) -> None:
+    school, stranger = await library(world), await world.lms(await world.school("Elsewhere"))
+    await school.replace(BODY)
+    path = f"/collection/{await school.id()}"
+    async with world.session() as session:
+        await session.execute(select(Collection.id).where(Collection.id == await school.id()).with_for_update())
+        answer = await stranger.patch(path, json={"items": BODY}, headers={"If-Match": '"x"'})
+    assert answer.status_code == 403
+    assert "etag" not in answer.headers

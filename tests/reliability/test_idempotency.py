@@ -299,7 +299,6 @@ async def test_a_failed_precondition_leaves_the_key_free(world: World) -> None:
     assert executed(await ask((await door.caller.get(door.path)).headers["etag"]))
 
 
-@pytest.mark.xfail(strict=True, reason="If-Match is judged before the key: app/collections/requests.py")
 async def test_a_retry_is_answered_although_its_precondition_held_only_the_first_time(world: World) -> None:
     door = await door_of(world, "collections_update")
     etag = (await door.caller.get(door.path)).headers["etag"]
