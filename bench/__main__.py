@@ -5,11 +5,9 @@ Targets and their bounds are those of docs/performance.md. The exit code is 0 wh
 
 import argparse
 import asyncio
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from app.core.config import Settings
 from app.core.local import cluster, create_database
@@ -68,10 +66,7 @@ async def _measure(report: Report, world: World, settings: Settings, wanted: fro
 @contextmanager
 def _world(scale: float) -> Iterator[tuple[World, Settings]]:
     """A server and a database of our own, that are gone afterwards."""
-    with (
-        tempfile.TemporaryDirectory(prefix="wriveted-bench-") as folder,
-        cluster(Path(folder), settings=SERVER) as url,
-    ):
+    with starting.data_folder() as folder, cluster(folder, settings=SERVER) as url:
         settings = settings_on(create_database(url, "bench"))
         with _told(f"world at scale {scale:g}"):
             starting.migrate(settings.dsn)

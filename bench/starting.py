@@ -1,6 +1,7 @@
 """T12 and T13: how long the embedded PostgreSQL and the application take to start."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,15 +30,25 @@ with cluster(Path(sys.argv[1])) as url:
 LISTING = "import sys, app.main; print(*sys.modules)"
 
 
+@contextmanager
+def data_folder() -> Iterator[Path]:
+    """A folder for a cluster, which goes with all that was made for it, wherever the server's user had to keep it."""
+    with tempfile.TemporaryDirectory(prefix="wriveted-bench-") as folder:
+        try:
+            yield Path(folder)
+        finally:
+            shutil.rmtree((Path(folder) / "postgres").resolve(), ignore_errors=True)
+
+
 def measure_postgres(report: Report, rounds: int) -> None:
     """T12: a new cluster, the same again, a copy of a test database, and an owner who is killed."""
     cold: list[float] = []
     warm: list[float] = []
     for _ in range(rounds):
-        with tempfile.TemporaryDirectory(prefix="wriveted-bench-") as folder:
+        with data_folder() as folder:
             for times in (cold, warm):
                 started = time.perf_counter()
-                with cluster(Path(folder)):
+                with cluster(folder):
                     times.append(time.perf_counter() - started)
     report.add(
         Finding("T12", "embedded PostgreSQL, first start", middle(cold), 1.5, unit="s"),
@@ -64,12 +75,12 @@ def _orphans(rounds: int) -> list[float]:
     """Seconds from the kill until no server is left."""
     times = []
     for _ in range(rounds):
-        with tempfile.TemporaryDirectory(prefix="wriveted-bench-") as folder:
-            command = [sys.executable, "-c", OWNER, folder]
+        with data_folder() as folder:
+            command = [sys.executable, "-c", OWNER, str(folder)]
             with spawn(command, last_signal=signal.SIGKILL, cwd=ROOT, stdout=subprocess.PIPE) as owner:
                 assert owner.stdout is not None
                 url = owner.stdout.readline().decode().strip()
-                data = (Path(folder) / "postgres").resolve() / "data"
+                data = (folder / "postgres").resolve() / "data"
                 assert answers(url)
                 owner.kill()
                 started = time.perf_counter()
