@@ -91,15 +91,12 @@ async def create(
     response_model=CollectionBrief,
     responses={304: {"description": "It is still as `If-None-Match` says."}},
 )
-async def get(
-    collection: Readable, response: Response, if_none_match: Annotated[str | None, Header(max_length=200)] = None
-) -> Any:
+async def get(collection: Readable, if_none_match: Annotated[str | None, Header(max_length=200)] = None) -> Any:
     """One collection. Its ETag changes with every change of the collection or of what it holds."""
-    etag = service.etag_of(collection)
-    if if_none_match is not None and etag in if_none_match:
-        return Response(status_code=304, headers={"ETag": etag})
-    response.headers["ETag"] = etag
-    return collection
+    headers = {"ETag": service.etag_of(collection)}
+    if if_none_match is not None and headers["ETag"] in if_none_match:
+        return Response(status_code=304, headers=headers)
+    return Response(shelf.collection_json(collection), media_type="application/json", headers=headers)
 
 
 @router.put(

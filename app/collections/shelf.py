@@ -1,15 +1,31 @@
 """Holdings as JSON, put together from stored fragments: nothing is parsed and encoded again on the way out.
 
-``schemas.CollectionItemDetail`` documents the shape, and a test holds these bytes to it.
+``schemas`` documents the shapes, and tests hold these bytes to them.
 """
 
 from collections.abc import Iterable
 
+import msgspec
+
 from app.books.briefs import unhydrated_brief
-from app.collections.queries import ItemRow
+from app.collections.queries import CollectionRow, ItemRow
 from app.core.schemas import Pagination
 
 NO_BOOK = '"work":null,"edition":null'
+
+
+def collection_json(row: CollectionRow) -> bytes:
+    """One collection: ``schemas.CollectionBrief``."""
+    return msgspec.json.encode(
+        {
+            "id": row.id,
+            "name": row.name,
+            "book_count": row.item_count,
+            "school_id": row.school_id,
+            "user_id": row.user_id,
+            "updated_at": row.updated_at,
+        }
+    )
 
 
 def item_json(row: ItemRow) -> str:

@@ -115,6 +115,7 @@ class Database:
             pool_timeout=settings.database_pool_timeout,
             pool_recycle=900,
             pool_use_lifo=True,
+            pool_reset_on_return=None,  # every transaction here ends itself
             json_serializer=lambda value: msgspec.json.encode(value).decode(),
             json_deserializer=msgspec.json.decode,
             connect_args={"options": _session_options(settings), **KEEPALIVE},

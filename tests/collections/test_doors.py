@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, text
 
 from app.collections.models import Collection
-from app.collections.schemas import CollectionItemDetail, CollectionItemsResponse
+from app.collections.schemas import CollectionBrief, CollectionItemDetail, CollectionItemsResponse
 from tests.collections.shelves import HUNGER_GAMES, PHILOSOPHERS_STONE, TWILIGHT, copies, isbn, library
 from tests.world import World
 
@@ -134,6 +134,8 @@ async def test_who_edits_what_has_changed_is_told(world: World) -> None:
     assert changed.status_code == 200
     late = await school.lms.patch(path, json={"items": [{"isbn": isbn(1)}]}, headers={"If-Match": seen})
     assert (late.status_code, late.headers["etag"]) == (412, changed.headers["etag"])
+    documented = CollectionBrief.model_json_schema(mode="serialization")["properties"]
+    assert (await school.lms.get(path)).json().keys() == documented.keys()
     unchanged = await school.lms.get(path, headers={"If-None-Match": changed.headers["etag"]})
     assert (unchanged.status_code, unchanged.content) == (304, b"")
     assert len(await school.shelf()) == 2
