@@ -124,8 +124,8 @@ def test_operations_say_what_they_ask_of_the_caller(document: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("path", "method", "statuses"),
     [
-        ("/v1/class/{number}", "put", "400 401 403 404 408 409 412 413 415 422 429 500 503"),
-        ("/v1/classes", "get", "422 429 500 503"),
+        ("/v1/class/{number}", "put", "400 401 403 404 408 409 412 413 414 415 422 429 431 500 503"),
+        ("/v1/classes", "get", "414 422 429 431 500 503"),
     ],
 )
 def test_operations_list_each_refusal(document: dict[str, Any], path: str, method: str, statuses: str) -> None:
