@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from app import reference
-from app.accounts import commands as accounts
 from app.core import migrations
 from app.core.config import settings
 from app.core.postmaster import ClusterError
 from app.demo import plant
 from app.serve import ServeError
 from app.serve import serve as serve_everything
+from app.service_accounts import commands as accounts
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 db = typer.Typer(no_args_is_help=True, help="The database's migrations.")

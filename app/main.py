@@ -6,7 +6,6 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from app.accounts import routes as accounts
 from app.accounts.authenticate import authenticate
 from app.books import routes as books
 from app.collections import routes as collections
@@ -17,6 +16,8 @@ from app.core.security import Tokens
 from app.events import routes as events
 from app.labels import routes as labels
 from app.schools import routes as schools
+from app.service_accounts import routes as service_accounts
+from app.sign_in import routes as sign_in
 
 DESCRIPTION = """Helps children find books that they will love, out of the books that their own school library holds.
 
@@ -25,7 +26,8 @@ Send a token with every request: `Authorization: Bearer <token>`. Refusals are p
 their next page in the header `Link`.
 """
 ROUTERS = (
-    accounts.router,
+    sign_in.router,
+    service_accounts.router,
     schools.router,
     collections.router,
     labels.router,

@@ -1,18 +1,24 @@
 """Every table, so that the metadata is whole."""
 
 from app.accounts import models as accounts
+from app.audit import models as audit
 from app.books import models as books
+from app.classes import models as classes
 from app.collections import models as collections
 from app.core import idempotency, ratelimit
 from app.core.db import Base
 from app.events import models as events
 from app.labels import models as labels
 from app.schools import models as schools
+from app.service_accounts import models as service_accounts
+from app.sign_in import models as sign_in
 
 __all__ = [
     "Base",
     "accounts",
+    "audit",
     "books",
+    "classes",
     "collections",
     "events",
     "idempotency",
@@ -20,6 +26,8 @@ __all__ = [
     "metadata",
     "ratelimit",
     "schools",
+    "service_accounts",
+    "sign_in",
 ]
 
 metadata = Base.metadata

@@ -1,9 +1,10 @@
 """What tests are about: schools and accounts, made directly in the database, and clients that speak as them."""
 
+import secrets
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,7 +13,21 @@ import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType, UserAccountType, WrivetedAdmin
+from app.accounts.models import (
+    Educator,
+    Parent,
+    PublicReader,
+    SchoolAdmin,
+    ServiceAccount,
+    ServiceAccountSchool,
+    ServiceAccountType,
+    Student,
+    Supporter,
+    SupporterReader,
+    User,
+    WrivetedAdmin,
+)
+from app.classes.models import ClassGroup
 from app.collections.models import Collection
 from app.core.db import Database
 from app.core.security import Tokens
@@ -20,6 +35,7 @@ from app.core.text import fold
 from app.schools.models import School, SchoolState
 
 HOUR = timedelta(hours=1)
+YEAR = timedelta(days=365)
 
 
 @dataclass(frozen=True)
@@ -87,12 +103,71 @@ class World:
             session.add(collection)
         return collection
 
+    async def class_group(self, school: School, name: str = "", **columns: Any) -> ClassGroup:
+        """A class of the school. Nobody knows its code: a test that needs one makes the class over HTTP."""
+        values: dict[str, Any] = {
+            "name": name or f"Class {uuid4().hex[:6]}",
+            "join_code_hash": secrets.token_bytes(32),
+            "join_code_sealed": secrets.token_bytes(32),
+            "join_code_expires_at": datetime.now(UTC) + YEAR,
+        }
+        async with self.session() as session:
+            group = ClassGroup(school_id=school.wriveted_identifier, **(values | columns))
+            session.add(group)
+        return group
+
     async def admin(self) -> Client:
         """A Wriveted admin."""
+        return await self.person(WrivetedAdmin(name="Ada Admin"))
+
+    async def educator(self, school: School, **columns: Any) -> Client:
+        return await self.person(Educator(name="Edith Educator", school_id=school.wriveted_identifier, **columns))
+
+    async def school_admin(self, school: School, **columns: Any) -> Client:
+        return await self.person(SchoolAdmin(name="Sam Admin", school_id=school.wriveted_identifier, **columns))
+
+    async def student(self, group: ClassGroup, **columns: Any) -> Client:
+        """A pupil of a class, with a user name of its own."""
+        values: dict[str, Any] = {
+            "name": "Kim K",
+            "first_name": "Kim",
+            "last_name_initial": "K",
+            "username": f"reader{uuid4().hex[:12]}",
+        }
+        return await self.person(
+            Student(school_id=group.school_id, class_group_id=group.id, **(values | columns)), email=None
+        )
+
+    async def public_reader(self, **columns: Any) -> Client:
+        return await self.person(PublicReader(name="Robin R", first_name="Robin", last_name_initial="R", **columns))
+
+    async def parent(self, *children: Client) -> Client:
+        """A parent of these readers."""
+        parent = await self.person(Parent(name="Pat Parent"))
         async with self.session() as session:
-            admin = WrivetedAdmin(name="Ada Admin", email=f"{uuid4().hex}@example.com", type=UserAccountType.WRIVETED)
-            session.add(admin)
-        return Client(self.http, admin.id, self.tokens.issue("user-account", admin.id, HOUR))
+            for child in [await session.get(User, child.id) for child in children]:
+                assert isinstance(child, Student | PublicReader)
+                child.parent_id = parent.id
+        return parent
+
+    async def supporter(self, *readers: Client, is_active: bool = True) -> Client:
+        """A supporter of these readers."""
+        supporter = await self.person(Supporter(name="Sue Supporter"))
+        async with self.session() as session:
+            session.add_all(
+                SupporterReader(
+                    supporter_id=supporter.id, reader_id=reader.id, supporter_nickname="Nana", is_active=is_active
+                )
+                for reader in readers
+            )
+        return supporter
+
+    async def person(self, user: User, **columns: Any) -> Client:
+        """Store a person, with an e-mail address unless it says otherwise, and a client that speaks as it."""
+        user.email = columns.get("email", f"{uuid4().hex}@example.com")
+        async with self.session() as session:
+            session.add(user)
+        return Client(self.http, user.id, self.tokens.issue("user-account", user.id, HOUR))
 
     async def service(self, kind: str, *schools: School, vendor: bool = False) -> Client:
         """A service account of that kind, linked to the schools."""

@@ -7,21 +7,40 @@ from app.core.db import Transaction
 from app.core.errors import Unauthenticated
 from app.core.security import Claims
 
-# A token speaks for an account that is active and did not revoke it. A service account's token carries the version of
-# its credential too: the present one, or, until the overlap of the last rotation ends, the one before.
+# A token speaks for an account that is active, did not revoke it, and has not expired. A service account's token
+# carries the version of its credential too: the present one, or, until the overlap of the last rotation ends, the one
+# before.
 SERVICE_ACCOUNT = """
     SELECT type, name, is_vendor,
            ARRAY(SELECT school_id FROM service_account_schools WHERE service_account_id = service_accounts.id)
     FROM service_accounts
     WHERE id = %(id)s AND is_active
+      AND (expires_at IS NULL OR expires_at > now())
       AND (tokens_valid_after IS NULL OR tokens_valid_after <= %(issued_at)s)
       AND (credential_version = %(version)s::int
            OR credential_version = %(version)s::int + 1 AND previous_version_until > now())
 """
+# A person's token may name the session that it came from, which then has to go on. A student of a school that is
+# inactive is no account at all.
 USER = """
-    SELECT type, name
+    SELECT users.type, users.name, coalesce(students.school_id, educators.school_id), students.class_group_id,
+           readers.parent_id,
+           CASE users.type
+               WHEN 'parent' THEN ARRAY(SELECT id FROM readers AS child WHERE child.parent_id = users.id)
+               WHEN 'supporter' THEN ARRAY(SELECT reader_id FROM supporter_reader_association AS link
+                                           WHERE link.supporter_id = users.id AND link.is_active)
+               ELSE '{}' END
     FROM users
-    WHERE id = %(id)s AND is_active AND (tokens_valid_after IS NULL OR tokens_valid_after <= %(issued_at)s)
+    LEFT JOIN readers USING (id)
+    LEFT JOIN students USING (id)
+    LEFT JOIN educators USING (id)
+    WHERE users.id = %(id)s AND users.is_active
+      AND (users.tokens_valid_after IS NULL OR users.tokens_valid_after <= %(issued_at)s)
+      AND (%(session)s::uuid IS NULL OR EXISTS (
+              SELECT FROM sign_in_sessions AS session
+              WHERE session.id = %(session)s AND session.user_id = users.id AND session.ended_at IS NULL))
+      AND (students.school_id IS NULL OR EXISTS (
+              SELECT FROM schools WHERE wriveted_identifier = students.school_id AND state <> 'inactive'))
 """
 
 
@@ -43,12 +62,15 @@ async def _service_account(transaction: Transaction, claims: Claims) -> Account:
 
 
 async def _user(transaction: Transaction, claims: Claims) -> Account:
-    values = {"id": claims.id, "issued_at": claims.issued_at}
+    values = {"id": claims.id, "issued_at": claims.issued_at, "session": claims.session}
     row = await (await transaction.driver.execute(USER, values)).fetchone()
     if row is None:
         raise _refusal()
-    kind, name = row
-    return Account("user", claims.id, kind, name, of_user(claims.id, UserAccountType(kind)), claims)
+    kind, name, school, class_group, parent, readers = row
+    principals = of_user(
+        claims.id, UserAccountType(kind), school=school, class_group=class_group, parent=parent, readers=readers
+    )
+    return Account("user", claims.id, kind, name, principals, claims)
 
 
 def _refusal() -> Unauthenticated:

@@ -1,7 +1,7 @@
 """What an account holds: its principals, by the table in the specification of access.
 
 A resource's ``__acl__`` names owners by the same words, such as ``school:{school_id}``. A school is always named by its
-UUID. An account that is not active holds nothing, and does not come here.
+UUID. An account that is not active holds nothing, and does not come here; neither does a student of an inactive school.
 """
 
 from collections.abc import Iterable
@@ -27,9 +27,29 @@ LINKS_OF_SERVICE: dict[ServiceAccountType, tuple[str, ...]] = {
 }
 """What a service account is to each of its linked schools."""
 
-ROLES_OF_USER: dict[UserAccountType, frozenset[str]] = {
-    UserAccountType.WRIVETED: frozenset({ADMIN}),
+HOLDINGS_OF_USER: dict[UserAccountType, tuple[str, ...]] = {
+    UserAccountType.WRIVETED: (ADMIN,),
+    UserAccountType.PUBLIC: ("role:reader", "child:{parent}"),
+    UserAccountType.STUDENT: (
+        "role:reader",
+        "child:{parent}",
+        "role:student",
+        "student:{school}",
+        "school:{school}",
+        "class:{class_group}",
+    ),
+    UserAccountType.EDUCATOR: ("role:educator", "educator:{school}", "school:{school}"),
+    UserAccountType.SCHOOL_ADMIN: (
+        "role:educator",
+        "educator:{school}",
+        "school:{school}",
+        "role:schooladmin",
+        "schooladmin:{school}",
+    ),
+    UserAccountType.PARENT: ("role:parent", "parent:{readers}"),
+    UserAccountType.SUPPORTER: ("role:supporter", "supporter:{readers}"),
 }
+"""What a person holds by kind; braces name one of whom ``of_user`` is told."""
 
 
 def of_service_account(kind: ServiceAccountType, schools: Iterable[UUID], *, is_vendor: bool = False) -> frozenset[str]:
@@ -41,6 +61,27 @@ def of_service_account(kind: ServiceAccountType, schools: Iterable[UUID], *, is_
     return ANY_ACTIVE | roles | links
 
 
-def of_user(user_id: UUID, kind: UserAccountType) -> frozenset[str]:
-    """The principals of an active person."""
-    return ANY_ACTIVE | {f"user:{user_id}"} | ROLES_OF_USER.get(kind, frozenset())
+def of_user(
+    user_id: UUID,
+    kind: UserAccountType,
+    *,
+    school: UUID | None = None,
+    class_group: UUID | None = None,
+    parent: UUID | None = None,
+    readers: Iterable[UUID] = (),
+) -> frozenset[str]:
+    """The principals of an active person. ``readers`` are a parent's children, or those whom a supporter cheers on."""
+    known: dict[str, Iterable[UUID | None]] = {
+        "{school}": (school,),
+        "{class_group}": (class_group,),
+        "{parent}": (parent,),
+        "{readers}": readers,
+    }
+    held = {f"user:{user_id}"}
+    for pattern in HOLDINGS_OF_USER[kind]:
+        name, brace, word = pattern.partition("{")
+        if brace:
+            held.update(f"{name}{each}" for each in known[brace + word] if each is not None)
+        else:
+            held.add(pattern)
+    return ANY_ACTIVE | held

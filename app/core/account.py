@@ -17,6 +17,8 @@ class Account:
     name: str
     principals: frozenset[str]
     claims: Claims
+    scopes: frozenset[str] | None = None
+    """What an API key narrows the account to; None: the credential is a token, and narrows nothing."""
 
     @property
     def is_admin(self) -> bool:
@@ -26,3 +28,9 @@ class Account:
     def subject(self) -> str:
         """How logs, limits and stored keys name this account: its kind and id, never its name."""
         return f"{self.kind}:{self.id}"
+
+    @property
+    def impersonator(self) -> str | None:
+        """Who stands behind the account, with a token minted for it."""
+        actor = self.claims.actor
+        return None if actor is None else f"{'user' if actor.kind == 'user-account' else 'service_account'}:{actor.id}"

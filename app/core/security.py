@@ -58,7 +58,8 @@ class Subject(NamedTuple):
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """What a verified token says: `version` is a service account's credential's, `actor` who impersonates."""
+    """What a verified token says: `version` is a service account's credential's, `session` the sign-in that it came
+    from, `actor` who impersonates."""
 
     kind: Kind
     id: UUID
@@ -66,13 +67,15 @@ class Claims(msgspec.Struct, frozen=True):
     issued_at: datetime
     expires_at: datetime
     version: int | None = None
+    session: UUID | None = None
     actor: Subject | None = None
 
 
 class Extra(TypedDict, total=False):
-    """Claims that not every token has: the credential's version, and the subject who impersonates."""
+    """Claims that not every token has: the credential's version, the sign-in session, the subject who impersonates."""
 
     ver: int
+    sid: UUID
     act: str
 
 
@@ -97,6 +100,7 @@ class _Payload(msgspec.Struct, omit_defaults=True):
     exp: NumericDate
     nbf: NumericDate = 0.0
     ver: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+    sid: UUID | None = None
     act: _Actor | None = None
 
 
@@ -148,6 +152,7 @@ class Tokens:
             iat=issued_at.timestamp(),
             exp=(issued_at + lifetime).timestamp(),
             ver=extra.get("ver"),
+            sid=extra.get("sid"),
             act=_Actor(str(_subject(extra["act"]))) if "act" in extra else None,
         )
         header = {"typ": TYPE, "kid": self._signing}
@@ -193,6 +198,7 @@ def _claims(payload: _Payload) -> Claims:
         issued_at=datetime.fromtimestamp(payload.iat, UTC),
         expires_at=datetime.fromtimestamp(payload.exp, UTC),
         version=payload.ver,
+        session=payload.sid,
         actor=None if payload.act is None else _subject(payload.act.sub),
     )
 

@@ -53,7 +53,7 @@ ANY_ACTIVE = Asked("Schools", "search")
 READ_COLLECTION = Asked("Collection", "read")
 
 EXPECTED: dict[str, Asked | None] = {
-    "accounts_get_current_account": ANY_ACTIVE,
+    "sign_in_get_current_account": ANY_ACTIVE,
     "accounts_get_service_accounts": ANY_ACTIVE,
     "accounts_create_service_account": Asked(
         "ServiceAccount",

@@ -22,7 +22,7 @@ Left out are shapes of what this release does not keep: users other than admins,
 ALWAYS = {414, 422, 429, 431, 500, 503}
 WITH_BODY = {400, 408, 413, 415}
 FOR_EVERY_ACTIVE_ACCOUNT = {
-    "accounts_get_current_account",
+    "sign_in_get_current_account",
     "accounts_get_service_accounts",
     "schools_find",
     "labels_compare",

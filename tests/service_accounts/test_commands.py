@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
-from app.accounts import commands
 from app.core.config import Settings
 from app.events.models import Event
+from app.service_accounts import commands
 from tests.world import Client, World
 
 Run = Callable[..., Awaitable[Result]]

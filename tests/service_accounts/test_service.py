@@ -6,9 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select
 
-from app.accounts import service
 from app.accounts.models import ServiceAccount, User, WrivetedAdmin
-from app.accounts.service import Issuer
+from app.accounts.service import Issuer, find_user, mint_token
 from app.core.account import Account
 from app.core.acl import may
 from app.core.config import Settings
@@ -17,6 +16,7 @@ from app.core.security import Claims
 from app.events.models import Event
 from app.events.service import record
 from app.schools.models import School
+from app.service_accounts import service
 from tests.world import Client, World
 
 
@@ -85,7 +85,7 @@ async def minted(
         person = await session.get(User, client.id)
         holder = person if program is None else program
         assert holder is not None
-        return await service.mint_token(session, None, issuer, holder, lifetime=lifetime, reason=reason)
+        return await mint_token(session, None, issuer, holder, lifetime=lifetime, reason=reason)
 
 
 async def test_a_minted_token_works_for_an_hour(world: World, issuer: Issuer) -> None:
@@ -123,7 +123,7 @@ async def test_who_acts_with_a_minted_token_stands_on_every_event(world: World, 
     async with world.session() as session:
         account = staff_of(await world.school(), "schooladmin")
         account = Account("user", admin.id, "wriveted", "Ada", frozenset({"role:admin"}), account.claims)
-        token = await service.mint_token(session, account, issuer, await service.get_service_account(session, lms.id))
+        token = await mint_token(session, account, issuer, await service.get_service_account(session, lms.id))
     impersonated = Client(lms.http, lms.id, token)
     posted = (await impersonated.post("/events", json={"title": "Looked around", "level": "debug"})).json()
     assert posted["service_account"]["id"] == str(lms.id)
@@ -146,8 +146,8 @@ async def test_a_user_is_found_by_id_and_by_address_in_any_case(world: World) ->
     async with world.session() as session:
         email = (await session.get_one(WrivetedAdmin, admin.id)).email
         assert email is not None
-        assert (await service.find_user(session, email.upper())).id == admin.id
-        assert (await service.find_user(session, str(admin.id))).id == admin.id
+        assert (await find_user(session, email.upper())).id == admin.id
+        assert (await find_user(session, str(admin.id))).id == admin.id
         for unknown in ("nobody@example.com", str(uuid4())):
             with pytest.raises(NotFound):
-                await service.find_user(session, unknown)
+                await find_user(session, unknown)

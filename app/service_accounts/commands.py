@@ -10,13 +10,13 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts import service
 from app.accounts.models import ServiceAccount, ServiceAccountType, User
-from app.accounts.schemas import SchoolLink, ServiceAccountCreateIn
-from app.accounts.service import Issuer
+from app.accounts.service import Issuer, find_user, mint_token
 from app.core.config import settings
 from app.core.db import Database
 from app.core.errors import Problem
+from app.service_accounts import service
+from app.service_accounts.schemas import SchoolLink, ServiceAccountCreateIn
 
 app = typer.Typer(no_args_is_help=True, help="Accounts and their tokens.")
 service_accounts = typer.Typer(no_args_is_help=True, help="The accounts of programs.")
@@ -35,7 +35,7 @@ def token(
 
     async def mint(session: AsyncSession, issuer: Issuer) -> str:
         holder = await _holder(session, service_account, user)
-        return await service.mint_token(session, None, issuer, holder, lifetime=lifetime, reason=reason)
+        return await mint_token(session, None, issuer, holder, lifetime=lifetime, reason=reason)
 
     _print(mint)
 
@@ -61,7 +61,7 @@ async def _holder(session: AsyncSession, service_account: UUID | None, user: str
     if service_account is not None and user is None:
         return await service.get_service_account(session, service_account)
     if user is not None and service_account is None:
-        return await service.find_user(session, user)
+        return await find_user(session, user)
     raise typer.BadParameter("name either --service-account or --user")
 
 

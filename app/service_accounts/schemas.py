@@ -1,43 +1,15 @@
-"""Shapes of accounts."""
+"""Shapes of service accounts."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, field_validator
 from pydantic.config import JsonDict
 
-from app.accounts.models import ServiceAccountType, UserAccountType
+from app.accounts.models import ServiceAccountType
 from app.core.schemas import Input, JsonObject, Name, Schema
 from app.events.schemas import EventBrief
-
-
-class UserInfo(Schema):
-    """What is known of a person beside the columns; each kind of account has its own object."""
-
-    sign_in_provider: str | None = None
-    phone_number: str | None = None
-    picture: str | None = None
-    reader_info: JsonObject | None = None
-    student_info: JsonObject | None = None
-    educator_info: JsonObject | None = None
-    school_admin_info: JsonObject | None = None
-    wriveted_admin_info: JsonObject | None = None
-    parent_info: JsonObject | None = None
-    other: JsonObject | None = None
-
-
-class WrivetedAdminDetail(Schema):
-    id: UUID
-    type: Literal[UserAccountType.WRIVETED]
-    name: str
-    email: str | None
-    is_active: bool
-    last_login_at: datetime | None
-    info: UserInfo | None
-    created_at: datetime
-    updated_at: datetime
-    newsletter: bool
 
 
 class ServiceAccountBrief(Schema):
@@ -45,15 +17,6 @@ class ServiceAccountBrief(Schema):
     name: str
     type: ServiceAccountType
     is_active: bool
-
-
-class AuthenticatedAccountBrief(Schema):
-    """Who you are: a person in ``user``, a program in ``service_account``."""
-
-    account_type: Literal["user", "service_account"]
-    token_expiry: datetime
-    user: WrivetedAdminDetail | None
-    service_account: ServiceAccountBrief | None
 
 
 class ServiceAccountCreatedResponse(ServiceAccountBrief):

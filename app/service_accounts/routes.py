@@ -1,15 +1,19 @@
-"""The doors of accounts: who am I, and the accounts of programs."""
+"""The doors of service accounts."""
 
 from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 
-from app.accounts import service
+from app.accounts.doors import TokenIssuer
 from app.accounts.models import ServiceAccount
-from app.accounts.schemas import (
-    AuthenticatedAccountBrief,
+from app.core.db import Session
+from app.core.guards import Caller, Permission
+from app.core.paging import Pages
+from app.core.requests import Door
+from app.service_accounts import service
+from app.service_accounts.schemas import (
     ServiceAccountBrief,
     ServiceAccountCreatedResponse,
     ServiceAccountCreateIn,
@@ -17,11 +21,6 @@ from app.accounts.schemas import (
     ServiceAccountRotateIn,
     ServiceAccountUpdateIn,
 )
-from app.accounts.service import Issuer
-from app.core.db import Session
-from app.core.guards import Caller, Permission
-from app.core.paging import Pages
-from app.core.requests import Door
 
 router = APIRouter(prefix="/v1", tags=["accounts"], route_class=Door)
 
@@ -36,19 +35,6 @@ async def service_account_to_change(service_account_id: UUID, session: Session) 
 
 async def unborn_service_account() -> ServiceAccount:
     return ServiceAccount(links=[])
-
-
-async def get_issuer(request: Request) -> Issuer:
-    return Issuer(request.app.state.tokens, request.app.state.settings)
-
-
-TokenIssuer = Annotated[Issuer, Depends(get_issuer)]
-
-
-@router.get("/auth/me")
-async def get_current_account(caller: Caller, session: Session) -> AuthenticatedAccountBrief:
-    """The account that your token speaks for, and until when."""
-    return await service.describe_caller(session, caller)
 
 
 @router.get("/service-accounts")
