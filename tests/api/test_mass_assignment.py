@@ -138,7 +138,8 @@ def plausible(name: str) -> Any:
         return "2020-01-01T00:00:00Z"
     if name.startswith("is_") or name == "checked":
         return True
-    return NOBODYS_NUMBER if name in ("id", "version", "credential_version", "item_count", "book_count") else str(uuid4())
+    numbers = ("id", "version", "credential_version", "item_count", "book_count")
+    return NOBODYS_NUMBER if name in numbers else str(uuid4())
 
 
 async def refused(operation: Operation, client: Client, target: Target, body: Any, pointers: set[str]) -> None:
