@@ -7,7 +7,7 @@ A subclass registers itself under its `code`; its `title` and `advice` are the p
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, NamedTuple, Self, TypeAlias
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 
@@ -23,11 +23,21 @@ class FieldError:
     detail: str
 
 
+class Refusal(NamedTuple):
+    """What the audit is to know of a refusal: an action, whom it concerns by kind and id, ids and names of fields."""
+
+    action: str
+    subject: str | None
+    details: Mapping[str, Json]
+
+
 class Problem(Exception):
     """A refusal that the caller may read: `detail` and `extra` reach the client, so no secrets and no SQL.
 
     `extra` takes only the `members` that the class allows; `retry_after` (seconds) also becomes a header.
     """
+
+    refusal: Refusal | None = None
 
     status: ClassVar[int]
     code: ClassVar[str]
@@ -61,6 +71,11 @@ class Problem(Exception):
         if "retry_after" in extra:
             self.headers.setdefault("Retry-After", str(extra["retry_after"]))
         super().__init__(self.detail)
+
+    def on_record(self, action: str, *, subject: str | None = None, **details: Json) -> Self:
+        """The problem itself, to be put in the audit when it is answered: `raise Unauthenticated().on_record(…)`."""
+        self.refusal = Refusal(action, subject, details)
+        return self
 
     def body(self, *, public_url: str, request_id: str) -> dict[str, Json]:
         """The problem document (RFC 9457), ready for JSON."""

@@ -15,3 +15,10 @@ class AuthenticatedAccountBrief(Schema):
     token_expiry: datetime
     user: WrivetedAdminDetail | None
     service_account: ServiceAccountBrief | None
+
+
+class Token(Schema):
+    """What a sign-in answers: send it as `Authorization: Bearer <access_token>`."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  the name of a scheme (RFC 6750), no secret
