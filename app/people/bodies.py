@@ -49,6 +49,10 @@ def _composed(value: object) -> object:
     return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
 
 
+def _blank_is_none(value: object) -> object:
+    return (value.strip() or None) if isinstance(value, str) else value
+
+
 def _text(longest: int, pattern: str | None = None) -> StringConstraints:
     return StringConstraints(strip_whitespace=True, min_length=1, max_length=longest, pattern=pattern)
 
@@ -154,7 +158,9 @@ class UserUpdateIn(Input):
 class UserFilter(Schema):
     """Whom to look for."""
 
-    q: str | None = Field(None, max_length=200, description="A part of the name, the user name or the e-mail address.")
+    q: Annotated[str | None, BeforeValidator(_blank_is_none)] = Field(
+        None, max_length=200, description="A part of the name, the user name or the e-mail address."
+    )
     is_active: bool | None = None
     type: UserAccountType | None = None
     active_subscription_type: SubscriptionType | None = Field(

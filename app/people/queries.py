@@ -1,6 +1,6 @@
 """Selects of people. Collections and sign-in sessions stand on higher floors, so they are joined by name."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -127,16 +127,17 @@ def people_matching(
     wanted: UserFilter, principals: Collection[str], *, after: Sequence[Any] | None, skip: int, limit: int
 ) -> Select[*tuple[Any, ...]]:
     """One page of the people whom a caller may read, from the one after `after` (a `SortKey`)."""
-    page = select(users.c.id).where(*_conditions(wanted, principals))
+    found = _found(wanted, principals)
+    order = found.c.inactive, found.c.name, found.c.id
+    page = select(found.c.id).order_by(*order).offset(skip).limit(limit)
     if after is not None:
         inactive, name, identifier = after
-        page = page.where(tuple_(*ORDER) > tuple_(cast(inactive, Boolean), name, UUID(identifier)))
-    page = page.order_by(*ORDER).offset(skip).limit(limit)
-    return people().where(users.c.id.in_(page.subquery().select())).order_by(*ORDER)
+        page = page.where(tuple_(*order) > tuple_(cast(inactive, Boolean), name, UUID(identifier)))
+    return people().where(users.c.id.in_(page)).order_by(*ORDER)
 
 
 def number_matching(wanted: UserFilter, principals: Collection[str]) -> Select[int]:
-    return select(func.count()).select_from(users).where(*_conditions(wanted, principals))
+    return select(func.count()).select_from(_found(wanted, principals))
 
 
 def granted(permission: str, principals: Collection[str]) -> ColumnElement[bool]:
@@ -201,31 +202,41 @@ def end_sessions_of(person_id: UUID) -> Update:
     )
 
 
-def _conditions(wanted: UserFilter, principals: Collection[str]) -> list[ColumnElement[bool]]:
-    conditions = [granted("read", principals)]
-    if wanted.active_subscription_type is not None:
-        conditions.append(false())
-    if wanted.type is not None:
-        conditions.append(users.c.type == wanted.type)
-    if wanted.is_active is not None:
-        conditions.append(users.c.is_active if wanted.is_active else INACTIVE)
+def _found(wanted: UserFilter, principals: Collection[str]) -> FromClause:
+    """Whom a list is about. Where they are a few out of many, they are found first and put in order afterwards: the
+    planner would look for them by walking through everybody in order."""
+    among = [granted("read", principals), *_of_school(wanted)]
+    source = users if wanted.q is None else users.outerjoin(students, students.c.id == users.c.id)
+    found = (
+        select(users.c.id, INACTIVE.label("inactive"), users.c.name)
+        .select_from(source)
+        .where(*among, *_conditions(wanted, principals))
+    )
+    if all(clause.compare(true()) for clause in among):
+        return found.subquery("found")
+    return found.cte("found").prefix_with("MATERIALIZED")
+
+
+def _of_school(wanted: UserFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.school_id is not None:
         pupils = select(students.c.id).where(students.c.school_id == wanted.school_id)
         staff = select(educators.c.id).where(educators.c.school_id == wanted.school_id)
-        conditions.append(users.c.id.in_(union_all(pupils, staff)))
+        yield users.c.id.in_(union_all(pupils, staff))
     if wanted.class_group_id is not None:
-        pupils = select(students.c.id).where(students.c.class_group_id == wanted.class_group_id)
-        conditions.append(users.c.id.in_(pupils))
-    if wanted.q is not None and wanted.q.strip():
-        conditions.append(_called(wanted.q.strip(), principals))
-    return conditions
+        yield users.c.id.in_(select(students.c.id).where(students.c.class_group_id == wanted.class_group_id))
 
 
-def _called(q: str, principals: Collection[str]) -> ColumnElement[bool]:
-    """Whose name, user name or, as far as the caller may see it, e-mail address contains a text."""
-    pupils = select(students.c.id).where(students.c.username.icontains(q, autoescape=True))
-    by_email = and_(users.c.email.icontains(q, autoescape=True), granted("read-contact", principals))
-    return or_(users.c.name.icontains(q, autoescape=True), users.c.id.in_(pupils), by_email)
+def _conditions(wanted: UserFilter, principals: Collection[str]) -> Iterator[ColumnElement[bool]]:
+    if wanted.active_subscription_type is not None:
+        yield false()
+    if wanted.type is not None:
+        yield users.c.type == wanted.type
+    if wanted.is_active is not None:
+        yield users.c.is_active if wanted.is_active else INACTIVE
+    if wanted.q is not None:
+        by_email = and_(users.c.email.icontains(wanted.q, autoescape=True), granted("read-contact", principals))
+        names = (each.icontains(wanted.q, autoescape=True) for each in (users.c.name, students.c.username))
+        yield or_(*names, by_email)
 
 
 def _object(source: FromClause, *names: str) -> ColumnElement[Any]:

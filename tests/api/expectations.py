@@ -30,6 +30,7 @@ def row_of(resource: str, target: Target) -> Row:
         "Collection": collection,
         "CollectionItem": {"collection": collection},
         "ServiceAccount": {"schools": [target.school]},
+        "Student": {"id": target.student, "school": target.school},
         "Event": {"school": target.school, "title": "Huey: Book reviewed", "level": "normal"},
     }
     return rows.get(resource, {})
@@ -41,6 +42,16 @@ def _school(target: Target) -> dict[str, Any]:
         "country_code": "AUS",
         "official_identifier": uuid4().hex,
         "info": {"location": {"state": "NSW", "postcode": "2038"}},
+    }
+
+
+def _student(target: Target) -> dict[str, Any]:
+    return {
+        "type": "student",
+        "first_name": "Kim",
+        "last_name_initial": "K",
+        "school_id": str(target.school),
+        "class_group_id": str(target.class_group),
     }
 
 
@@ -103,10 +114,26 @@ EXPECTED: dict[str, Asked | None] = {
         lambda target: {"title": "Huey: Book reviewed", "level": "normal", "school_id": str(target.school)},
     ),
     "events_get_event_types": ANY_ACTIVE,
+    "users_get_users": ANY_ACTIVE,
+    "users_create_user": Asked("Student", "create", _student),
+    "users_get_user": Asked("Student", "read"),
+    "users_update_user": Asked("Student", "update", lambda target: {"newsletter": True}),
+    "users_delete_user": Asked("Student", "delete"),
+    "users_mint_token": Asked("Student", "mint-token", lambda target: {"hours": 1}),
+    "users_get_supporters": Asked("Student", "manage-supporters"),
+    "users_link_supporter": Asked("Student", "manage-supporters", lambda target: {"supporter_nickname": "Opa"}),
+    "users_unlink_supporter": Asked("Student", "manage-supporters"),
     "service_version": None,
     "service_database": None,
 }
 """By operationId; None: anybody may."""
 
-NAMED_IN_BODY = {"accounts_create_service_account", "collections_create", "events_create_event"}
+NAMED_IN_BODY = {
+    "accounts_create_service_account",
+    "collections_create",
+    "events_create_event",
+    "users_create_user",
+}
 """Operations whose school stands in the body: one that does not exist is a fault of the input (422)."""
+NO_CONTENT = {"users_delete_user", "users_unlink_supporter"}
+"""Operations that answer 204."""

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.accounts.models import ServiceAccount
+from app.accounts.models import Educator, Parent, Reader, ServiceAccount, Student, SupporterReader, User
 from app.books.models import Edition, Work
 from app.collections.models import Collection, CollectionItem
 from app.core.db import Base
@@ -45,6 +45,9 @@ ITEMS = "SELECT jsonb_agg(to_jsonb(t) ORDER BY id) FROM collection_items t WHERE
 ACCOUNT = "SELECT to_jsonb(t) FROM service_accounts t WHERE id = :account"
 BARE = "SELECT count(*) FROM collections WHERE school_id = :bare"
 EVENTS = "SELECT count(*) FROM events WHERE school_id = :school"
+STUDENTS = "SELECT count(*) FROM students WHERE school_id = :school"
+PERSON = "SELECT to_jsonb(u) || to_jsonb(s) FROM users u JOIN students s USING (id) WHERE id = :student"
+LINK = "SELECT to_jsonb(t) FROM supporter_reader_association t WHERE reader_id = :student"
 STRICT: dict[str, Written] = {
     "accounts_create_service_account": Written((ServiceAccount,)),
     "accounts_update_service_account": Written((ServiceAccount,), row=ACCOUNT),
@@ -58,6 +61,10 @@ STRICT: dict[str, Written] = {
     "collections_add_item": Written((CollectionItem,), row=ITEMS),
     "editions_create": Written((Edition, Work)),
     "events_create_event": Written((Event,), row=EVENTS),
+    "users_create_user": Written((User, Reader, Student, Educator, Parent), row=STUDENTS),
+    "users_update_user": Written((User, Reader, Student, Educator, Parent), row=PERSON),
+    "users_mint_token": Written((User,), row=PERSON),
+    "users_link_supporter": Written((SupporterReader,), row=LINK),
 }
 BULK: dict[str, Written] = {
     "collections_replace_items": Written((CollectionItem,), at=(0,), row=ITEMS),
@@ -126,6 +133,7 @@ async def row_of(world: World, written: Written, target: Target) -> Any:
         "bare": target.bare_school,
         "collection": target.collection,
         "account": target.service_account,
+        "student": target.student,
     }
     async with world.session() as session:
         used = {name: value for name, value in values.items() if f":{name}" in written.row}
