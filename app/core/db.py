@@ -238,8 +238,8 @@ async def get_transaction(request: Request) -> Transaction:
 RequestTransaction = Annotated[Transaction, Depends(get_transaction)]
 
 
-async def get_session(transaction: RequestTransaction) -> AsyncSession:
-    return transaction.session
+async def get_session(request: Request) -> AsyncSession:
+    return (await get_transaction(request)).session
 
 
 Session = Annotated[AsyncSession, Depends(get_session)]
