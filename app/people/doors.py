@@ -12,8 +12,8 @@ from app.core.guards import Caller
 from app.people.kinds import Person
 from app.people.service import find_person
 
-READING = ("read", "support", "name")
-"""Each lets a caller see somebody: wholly, as a supporter sees a reader, and as a child sees the own parent."""
+READING = ("read", "support")
+"""Each lets a caller see somebody: as whoever reads them does, and as a supporter sees a reader."""
 
 
 async def person_by_id(user_id: UUID, session: Session) -> Person:

@@ -144,12 +144,20 @@ class SupporterBrief(UserBrief):
     type: Literal[UserAccountType.SUPPORTER]
 
 
-PersonBrief = (
-    StudentBrief | ReaderBrief | SchoolAdminBrief | EducatorBrief | ParentBrief | WrivetedAdminBrief | SupporterBrief
+FoundPerson = (
+    StudentBrief
+    | ReaderBrief
+    | SchoolAdminBrief
+    | EducatorBrief
+    | ParentBrief
+    | WrivetedAdminBrief
+    | SupporterBrief
+    | UserIdentity
 )
+"""In a list too, a child sees of a parent the name alone."""
 
 
-class UserListsResponse(Page[PersonBrief]):
+class UserListsResponse(Page[FoundPerson]):
     pass
 
 

@@ -21,7 +21,7 @@ from app.people.bodies import MintIn, UserCreateIn, UserFilter, UserUpdateIn
 from app.people.changes import end_sessions, update_person
 from app.people.kinds import Person, update_columns
 from app.people.queries import SortKey
-from app.people.schemas import MintedToken, PersonBrief, PersonDetail
+from app.people.schemas import FoundPerson, MintedToken, PersonDetail
 from app.people.shapes import brief, detail
 
 
@@ -33,7 +33,7 @@ async def find_people(
     after: Sequence[Any] | None,
     skip: int,
     limit: int,
-) -> tuple[list[PersonBrief], int | None, SortKey | None]:
+) -> tuple[list[FoundPerson], int | None, SortKey | None]:
     """One page of the people whom the account may read, how many there are, and the sort key of the last.
 
     The number is told on pages that are not asked for by a cursor; where the page shows the end, it is not counted.

@@ -10,9 +10,9 @@ from app.people.kinds import READERS, STAFF, Person
 from app.people.schemas import (
     EducatorBrief,
     EducatorDetail,
+    FoundPerson,
     ParentBrief,
     ParentDetail,
-    PersonBrief,
     PersonDetail,
     PublicReaderDetail,
     ReaderBrief,
@@ -31,7 +31,7 @@ from app.people.schemas import (
     WrivetedAdminDetail,
 )
 
-BRIEFS: Mapping[UserAccountType, Callable[..., PersonBrief]] = {
+BRIEFS: Mapping[UserAccountType, Callable[..., FoundPerson]] = {
     UserAccountType.WRIVETED: WrivetedAdminBrief,
     UserAccountType.STUDENT: StudentBrief,
     UserAccountType.PUBLIC: ReaderBrief,
@@ -51,8 +51,10 @@ DETAILS: Mapping[UserAccountType, Callable[..., PersonDetail]] = {
 }
 
 
-def brief(person: Person, principals: Collection[str]) -> PersonBrief:
+def brief(person: Person, principals: Collection[str]) -> FoundPerson:
     """A row of a list."""
+    if _is_but_a_name(person, principals):
+        return UserIdentity(id=person.id, type=person.type, name=person.name)
     return BRIEFS[person.type](**_brief(person, principals))
 
 
@@ -76,12 +78,12 @@ def detail(person: Person, principals: Collection[str]) -> PersonDetail:
 
 
 def seen(person: Person, principals: Collection[str]) -> SeenPerson:
-    """What a caller may see, who may read somebody, or only cheer a reader on, or know a parent's name."""
-    if may(person, "read", principals):
-        return detail(person, principals)
-    if may(person, "support", principals):
+    """What a caller may see, who may read somebody, or only support a reader."""
+    if not may(person, "read", principals):
         return SupportedReader(id=person.id, type=person.type, first_name=person.first_name)
-    return UserIdentity(id=person.id, type=person.type, name=person.name)
+    if _is_but_a_name(person, principals):
+        return UserIdentity(id=person.id, type=person.type, name=person.name)
+    return detail(person, principals)
 
 
 def _brief(person: Person, principals: Collection[str]) -> dict[str, Any]:
@@ -106,3 +108,8 @@ def _brief(person: Person, principals: Collection[str]) -> dict[str, Any]:
 
 def _may_contact(person: Person, principals: Collection[str]) -> bool:
     return may(person, "read-contact", principals)
+
+
+def _is_but_a_name(person: Person, principals: Collection[str]) -> bool:
+    """Whether the caller, who may read somebody, is the child of this parent, and sees no more than the name."""
+    return person.type is UserAccountType.PARENT and not _may_contact(person, principals)

@@ -30,7 +30,8 @@ def row_of(resource: str, target: Target) -> Row:
         "Collection": collection,
         "CollectionItem": {"collection": collection},
         "ServiceAccount": {"schools": [target.school]},
-        "Student": {"id": target.student, "school": target.school},
+        "Student": {"id": target.student, "school": target.bare_school},
+        "Educator": {"school": target.school},
         "Event": {"school": target.school, "title": "Huey: Book reviewed", "level": "normal"},
     }
     return rows.get(resource, {})
@@ -45,14 +46,8 @@ def _school(target: Target) -> dict[str, Any]:
     }
 
 
-def _student(target: Target) -> dict[str, Any]:
-    return {
-        "type": "student",
-        "first_name": "Kim",
-        "last_name_initial": "K",
-        "school_id": str(target.school),
-        "class_group_id": str(target.class_group),
-    }
+def _educator(target: Target) -> dict[str, Any]:
+    return {"type": "educator", "name": "Edith Educator", "school_id": str(target.school)}
 
 
 def _rows(target: Target) -> list[dict[str, Any]]:
@@ -115,7 +110,7 @@ EXPECTED: dict[str, Asked | None] = {
     ),
     "events_get_event_types": ANY_ACTIVE,
     "users_get_users": ANY_ACTIVE,
-    "users_create_user": Asked("Student", "create", _student),
+    "users_create_user": Asked("Educator", "create", _educator),
     "users_get_user": Asked("Student", "read"),
     "users_update_user": Asked("Student", "update", lambda target: {"newsletter": True}),
     "users_delete_user": Asked("Student", "delete"),

@@ -1,9 +1,7 @@
 """What requests are about: a school with all that belongs to it; and who sends them."""
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,27 +13,25 @@ from app.accounts.models import (
     Supporter,
     SupporterReader,
 )
-from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
 from app.core.text import fold
 from app.schools.models import School, SchoolState
 from tests.api.operations import Operation
-from tests.world import HOUR, YEAR, Client, World
+from tests.world import HOUR, Client, World
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book, a service account, and a student of a class, whom a supporter cheers on;
-    and a school that has no collection yet."""
+    """A school with a collection of one book and a service account; and a school that has no collection yet, but a
+    student, whom a supporter cheers on."""
 
     school: UUID
     bare_school: UUID
     collection: UUID
     item: int
     service_account: UUID
-    class_group: UUID
     student: UUID
     supporter: UUID
 
@@ -51,7 +47,7 @@ class Target:
         }
 
 
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, uuid4(), uuid4(), uuid4(), uuid4())
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, uuid4(), uuid4(), uuid4())
 """Nothing of this exists."""
 
 
@@ -68,17 +64,13 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         await session.flush()
         items = [_item(collection) for collection in collections]
         accounts = [_account("kiosk", school.wriveted_identifier) for school in schools[:number]]
-        groups = [_class_group(school) for school in schools[:number]]
-        supporters = [Supporter(name="Sue Supporter") for _ in range(number)]
-        session.add_all([*items, *accounts, *groups, *supporters])
-        await session.flush()
-        students = [_student(group) for group in groups]
-        session.add_all(students)
+        students = [_student(school.wriveted_identifier) for school in schools[number:]]
+        supporters = [Supporter(name="Sue Supporter") for _ in students]
+        session.add_all([*items, *accounts, *students, *supporters])
         await session.flush()
         session.add_all(_link(*pair) for pair in zip(supporters, students, strict=True))
-        await session.flush()
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(collections, items, accounts, groups, students, supporters, schools[number:], strict=True)
+    paired = zip(collections, items, accounts, students, supporters, schools[number:], strict=True)
     return [
         Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings)) for *belongings, bare in paired
     ]
@@ -108,25 +100,8 @@ def _item(collection: Collection) -> CollectionItem:
     )
 
 
-def _class_group(school: School) -> ClassGroup:
-    return ClassGroup(
-        school_id=school.wriveted_identifier,
-        name="Koalas",
-        join_code_hash=secrets.token_bytes(32),
-        join_code_sealed=secrets.token_bytes(32),
-        join_code_expires_at=datetime.now(UTC) + YEAR,
-    )
-
-
-def _student(group: ClassGroup) -> Student:
-    return Student(
-        name="Kim K",
-        first_name="Kim",
-        last_name_initial="K",
-        username="brave-otter-47",
-        school_id=group.school_id,
-        class_group_id=group.id,
-    )
+def _student(school: UUID) -> Student:
+    return Student(name="Kim K", first_name="Kim", last_name_initial="K", username="brave-otter-47", school_id=school)
 
 
 def _link(supporter: Supporter, student: Student) -> SupporterReader:

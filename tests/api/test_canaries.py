@@ -32,7 +32,7 @@ ROWS = {
     "service_accounts": "SELECT * FROM service_accounts WHERE id = :account",
     "links": "SELECT * FROM service_account_schools WHERE school_id = :school",
     "events": "SELECT * FROM events WHERE school_id = :school",
-    "users": "SELECT * FROM users JOIN readers USING (id) JOIN students USING (id) WHERE school_id = :school",
+    "users": "SELECT * FROM users JOIN readers USING (id) JOIN students USING (id) WHERE school_id = :bare",
     "supporters": "SELECT * FROM supporter_reader_association WHERE reader_id = :student",
 }
 """All rows of a school."""
@@ -49,7 +49,7 @@ class Victim:
     @property
     def ids(self) -> list[str]:
         found = (self.target.school, self.target.bare_school, self.target.collection, self.target.item, self.lms)
-        found += (self.target.student, self.target.supporter, self.target.class_group)
+        found += (self.target.student, self.target.supporter)
         return [str(each) for each in found]
 
 
@@ -92,7 +92,7 @@ async def make_victim(world: World) -> Victim:
 
 async def fingerprint(world: World, victim: Victim) -> dict[str, str]:
     values = {"school": victim.target.school, "collection": victim.target.collection, "account": victim.lms}
-    values["student"] = victim.target.student
+    values |= {"student": victim.target.student, "bare": victim.target.bare_school}
     found = {}
     async with world.session() as session:
         for table, statement in ROWS.items():

@@ -85,6 +85,10 @@ async def add_item(library: Library) -> None:
     assert answer.status_code == 200
 
 
+async def add_person(library: Library) -> None:
+    await library.world.public_reader(is_active=CHANCE.random() < 0.7)
+
+
 LISTS = [
     Listing("schools", "/schools", lambda row: row["wriveted_identifier"], add_school),
     Listing("schools found", "/schools?q=annandale&state=NSW", lambda row: row["wriveted_identifier"], add_school),
@@ -92,6 +96,8 @@ LISTS = [
     Listing("events found", "/events?query=Huey&level=normal", lambda row: row["id"], add_event),
     Listing("event types", "/event-types", lambda row: row, add_event),
     Listing("service accounts", "/service-accounts", lambda row: row["id"], add_service_account),
+    Listing("users", "/users", lambda row: row["id"], add_person),
+    Listing("users found", "/users?q=rob&type=public", lambda row: row["id"], add_person),
     Listing("editions", "/editions", lambda row: row["isbn"], add_edition),
     Listing("editions found", "/editions?query=matilda", lambda row: row["isbn"], add_edition),
     Listing("items", "/collection/{collection}/items", lambda row: row["id"], add_item),
@@ -112,7 +118,7 @@ async def library(make_database: Callable[[], str]) -> AsyncIterator[Library]:
         collection = await world.collection(school)
         admin, other = await world.admin(), await world.admin()
         made = Library(world, app, admin, other, str(school.wriveted_identifier), str(collection.id))
-        for add in (add_school, add_event, add_service_account, add_edition, add_item):
+        for add in (add_school, add_event, add_service_account, add_person, add_edition, add_item):
             for _ in range(ROWS):
                 await add(made)
         await add_ties(made)

@@ -45,7 +45,7 @@ ITEMS = "SELECT jsonb_agg(to_jsonb(t) ORDER BY id) FROM collection_items t WHERE
 ACCOUNT = "SELECT to_jsonb(t) FROM service_accounts t WHERE id = :account"
 BARE = "SELECT count(*) FROM collections WHERE school_id = :bare"
 EVENTS = "SELECT count(*) FROM events WHERE school_id = :school"
-STUDENTS = "SELECT count(*) FROM students WHERE school_id = :school"
+STAFF = "SELECT count(*) FROM educators WHERE school_id = :school"
 PERSON = "SELECT to_jsonb(u) || to_jsonb(s) FROM users u JOIN students s USING (id) WHERE id = :student"
 LINK = "SELECT to_jsonb(t) FROM supporter_reader_association t WHERE reader_id = :student"
 STRICT: dict[str, Written] = {
@@ -61,7 +61,7 @@ STRICT: dict[str, Written] = {
     "collections_add_item": Written((CollectionItem,), row=ITEMS),
     "editions_create": Written((Edition, Work)),
     "events_create_event": Written((Event,), row=EVENTS),
-    "users_create_user": Written((User, Reader, Student, Educator, Parent), row=STUDENTS),
+    "users_create_user": Written((User, Reader, Student, Educator, Parent), row=STAFF),
     "users_update_user": Written((User, Reader, Student, Educator, Parent), row=PERSON),
     "users_mint_token": Written((User,), row=PERSON),
     "users_link_supporter": Written((SupporterReader,), row=LINK),
