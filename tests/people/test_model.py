@@ -230,7 +230,7 @@ async def check_rows(world: World, people: list[Person]) -> None:
             rows.setdefault(str(identifier), set()).add(name)
         counted = select(Event.user_id, func.count()).where(Event.user_id.is_not(None)).group_by(Event.user_id)
         events = {str(identifier): number for identifier, number in await session.execute(counted)}
-        shelves = {owner: shelf for owner, shelf in await session.execute(select(Collection.user_id, Collection.id))}
+        shelves = dict((await session.execute(select(Collection.user_id, Collection.id))).all())
     for person in people:
         assert rows[person.id] == TABLES[person.state["type"]], person
         assert events[person.id] == person.events, person
