@@ -25,7 +25,8 @@ SERVICE_ACCOUNT = """
       AND (credential_version = %(version)s::int
            OR credential_version = %(version)s::int + 1 AND previous_version_until > now())
 """
-# A key speaks for its account while the account is active and has not expired, and neither has the key nor was it revoked.
+# A key speaks for its account while the account is active, and neither the account nor the key has expired; until it is
+# revoked.
 API_KEY = """
     SELECT id, type, name, is_vendor,
            ARRAY(SELECT school_id FROM service_account_schools WHERE service_account_id = service_accounts.id),

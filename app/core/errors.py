@@ -118,8 +118,8 @@ class Unauthenticated(Problem):
     code = "not_authenticated"
     title = "No valid credential was given"
     advice = (
-        "Send `Authorization: Bearer <token>` with a token or an API key of this service that is still valid, or the key "
-        "as `X-Api-Key`; never both."
+        "Send `Authorization: Bearer <token>` with a token or an API key of this service that is still valid, or the "
+        "key as `X-Api-Key`; never both."
     )
     default_headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
 
@@ -137,8 +137,8 @@ class ScopeMissing(Problem):
     code = "scope_missing"
     title = "The API key is not for this"
     advice = (
-        "The key lacks the scope that `scope` names: ask for a key that has it. Where `scope` is null no key opens this "
-        "door: use a token."
+        "The key lacks the scope that `scope` names: ask for a key that has it. Where `scope` is null no key opens "
+        "this door: use a token."
     )
     members = frozenset({"scope"})
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import ServiceAccount, ServiceAccountType
@@ -87,7 +87,7 @@ async def rotate_key(
 ) -> ApiKeyCreatedResponse:
     """A new key for the same, and for as many days. The present one is good for ``overlap`` more, at most."""
     _check_active(service_account)
-    now = await session.scalar(func.now().select())
+    now = (await session.scalars(select(func.now()))).one()
     if key.revoked_at is not None or key.replaced_at is not None or key.expires_at <= now:
         raise Conflict("This key was revoked, has expired, or was rotated before: rotate the present one, or make one.")
     new = keys.make()
@@ -176,4 +176,4 @@ async def _row(session: AsyncSession, key: ApiKey) -> Any:
 
 async def _shown(session: AsyncSession, key: ApiKey, new: NewKey) -> ApiKeyCreatedResponse:
     detail = ApiKeyDetail.model_validate(await _row(session, key))
-    return ApiKeyCreatedResponse(**detail.model_dump(by_alias=False), school_ids=detail.schools, key=new.text)
+    return ApiKeyCreatedResponse(**detail.model_dump(), key=new.text)

@@ -32,7 +32,7 @@ class ApiKey(Base):
 
 
 class CredentialUse(Base):
-    """When a credential was last used, to five minutes or so. Apart from what it describes, so that no lock is shared."""
+    """When a credential was last used, within five minutes; apart from what it describes, so that no lock is shared."""
 
     __tablename__ = "credential_uses"
 

@@ -80,7 +80,7 @@ def api_keys_with_uses() -> Select[*tuple[Any, ...]]:
         ApiKey.public_id,
         ApiKey.name,
         ApiKey.scopes,
-        ApiKey.school_ids,
+        ApiKey.school_ids.label("schools"),
         ApiKey.created_at,
         ApiKey.expires_at,
         ApiKey.replaced_at,

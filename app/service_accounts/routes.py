@@ -152,7 +152,7 @@ async def rotate_api_key(
     maker: KeyMaker,
     given: ApiKeyRotateIn | None = None,
 ) -> ApiKeyCreatedResponse:
-    """Make a new key for the same, and for as many days, while the present one works on for the hours of the overlap."""
+    """Make a new key for the same and for as many days, while the present one works on for the hours of the overlap."""
     overlap = timedelta(hours=(given or ApiKeyRotateIn()).overlap_hours)
     return await keys.rotate_key(session, caller, maker, service_account, key, overlap=overlap)
 

@@ -83,7 +83,7 @@ class ServiceAccountCreateIn(Input):
 
 
 class ServiceAccountUpdateIn(Input):
-    """What is absent stays; ``schools`` and ``info`` are replaced as a whole, and like ``expires_at`` cleared by null."""
+    """What is absent stays; ``schools`` and ``info`` are replaced as a whole; null clears them and ``expires_at``."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Library", "schools": [SCHOOL_EXAMPLE]}]})
 
@@ -152,7 +152,7 @@ class ApiKeyDetail(Schema):
     public_id: str = Field(description="The part of the key by which it is known: `wrlive_<public_id>_…`.")
     name: str
     scopes: list[Scope]
-    schools: list[UUID] | None = Field(validation_alias="school_ids")
+    schools: list[UUID] | None = Field(description="Null: all schools of the account.")
     created_at: datetime
     expires_at: datetime
     replaced_at: datetime | None = Field(description="When a rotation made the key that takes its place.")
