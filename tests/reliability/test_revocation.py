@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
-from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +14,7 @@ from app.core import ratelimit
 from app.core.api_keys import ApiKeys
 from app.core.config import Settings
 from app.core.db import Database
+from app.core.leases import Lease, Leases
 from app.main import create_public_app
 from tests.collections.shelves import isbn
 from tests.conftest import settings_for
@@ -170,11 +170,11 @@ async def test_who_shows_keys_that_nobody_has_is_soon_refused_without_the_databa
     fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leases: list[None] = []
-    take = Database._lease
+    take = Leases.take
 
-    async def note(database: Database) -> Any:
+    async def note(pool: Leases) -> Lease:
         leases.append(None)
-        return await take(database)
+        return await take(pool)
 
     async with world_of(fresh_settings, WRIVETED_RATE_LIMIT_ANONYMOUS="5") as world:
         good, late = await world.key(await world.lms()), await world.key(await world.lms())
@@ -182,7 +182,7 @@ async def test_who_shows_keys_that_nobody_has_is_soon_refused_without_the_databa
         made = [Client(world.http, good.id, ApiKeys("test").make().text) for _ in range(12)]
         statuses = [(await key.get("/auth/me")).status_code for key in made[:6]]
         assert statuses == [401] * 5 + [429]
-        monkeypatch.setattr(Database, "_lease", note)
+        monkeypatch.setattr(Leases, "take", note)
         assert {(await key.get("/auth/me")).status_code for key in (*made[6:], late)} == {429}
         assert leases == []
         assert (await good.get("/auth/me")).status_code == 200, "a key that was let in is no guess"
