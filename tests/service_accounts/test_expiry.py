@@ -32,9 +32,7 @@ async def test_an_account_ends_when_it_was_said_to(world: World) -> None:
     assert datetime.fromisoformat(detail["expires_at"]) == later
 
 
-@pytest.mark.parametrize(
-    "value", ["2026-01-01T00:00:00Z", "2099-01-01T00:00:00", "soon", 1, (datetime.now(UTC) - HOUR).isoformat()]
-)
+@pytest.mark.parametrize("value", ["2026-01-01T00:00:00Z", "2099-01-01T00:00:00", "soon", 1])
 async def test_an_end_in_the_past_or_without_a_zone_is_refused(world: World, value: Any) -> None:
     admin, lms = await world.admin(), await world.lms()
     for answer in (
