@@ -57,6 +57,11 @@ def linked_schools(service_account_id: UUID) -> Select[*tuple[Any, ...]]:
     )
 
 
+def links_of(service_account_ids: Collection[UUID]) -> Select[ServiceAccountSchool]:
+    """Which schools these service accounts work for."""
+    return select(ServiceAccountSchool).where(ServiceAccountSchool.service_account_id.in_(service_account_ids))
+
+
 def schools_among(identifiers: Collection[UUID]) -> Select[UUID]:
     """Those of the identifiers that are a school's."""
     return select(schools.c.wriveted_identifier).where(schools.c.wriveted_identifier.in_(identifiers))

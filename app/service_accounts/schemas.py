@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, field_validator
 from pydantic.config import JsonDict
 
 from app.accounts.models import ServiceAccountType
+from app.core.include import WithPermissions
 from app.core.schemas import Input, JsonObject, Name, Schema
 from app.events.schemas import EventBrief
 
@@ -30,7 +31,11 @@ class LinkedSchool(Schema):
     country_code: str
 
 
-class ServiceAccountDetail(ServiceAccountBrief):
+class ServiceAccountFound(ServiceAccountBrief, WithPermissions):
+    """A service account in a list."""
+
+
+class ServiceAccountDetail(ServiceAccountBrief, WithPermissions):
     is_vendor: bool
     info: JsonObject | None
     created_at: datetime
