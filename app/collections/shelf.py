@@ -34,11 +34,10 @@ def permissions_member(permissions: Sequence[str] | None) -> str:
 
 def item_json(row: ItemRow, more: str = "") -> str:
     """One holding, with ``more`` members at its end."""
-    item_id, total, available, info, isbn, brief, _ = row
+    id_, total, free, info, isbn, brief, _ = row
     if brief is None:
         brief = NO_BOOK if isbn is None else unhydrated_brief(isbn)
-    copies = f'"copies_total":{total},"copies_available":{available}'
-    return f'{{"id":{item_id},{copies},"info":{info or "null"},{brief}{more}}}'
+    return f'{{"id":{id_},"copies_total":{total},"copies_available":{free},"info":{info or "null"},{brief}{more}}}'
 
 
 def array_json(rows: Iterable[ItemRow]) -> bytes:
