@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.core.config import Settings
-from app.core.db import Database
+from app.core.leases import Lease, Leases
 from app.core.security import Tokens
 from tests.api.operations import GUARDED, Answer, Operation, send
 from tests.conftest import settings_for
@@ -40,13 +40,13 @@ def corpus(tokens: Tokens) -> list[tuple[str, str]]:
 def leases(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """One entry for each connection that is taken from the pool."""
     taken: list[None] = []
-    take = Database._lease
+    take = Leases.take
 
-    async def note(database: Database) -> Any:
+    async def note(leases: Leases) -> Lease:
         taken.append(None)
-        return await take(database)
+        return await take(leases)
 
-    monkeypatch.setattr(Database, "_lease", note)
+    monkeypatch.setattr(Leases, "take", note)
     return taken
 
 
