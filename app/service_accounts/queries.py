@@ -57,9 +57,10 @@ def linked_schools(service_account_id: UUID) -> Select[*tuple[Any, ...]]:
     )
 
 
-def links_of(service_account_ids: Collection[UUID]) -> Select[ServiceAccountSchool]:
-    """Which schools these service accounts work for."""
-    return select(ServiceAccountSchool).where(ServiceAccountSchool.service_account_id.in_(service_account_ids))
+def links_of(service_account_ids: Collection[UUID]) -> Select[*tuple[Any, ...]]:
+    """Which schools these service accounts work for, as pairs of ids."""
+    link = ServiceAccountSchool
+    return select(link.service_account_id, link.school_id).where(link.service_account_id.in_(service_account_ids))
 
 
 def schools_among(identifiers: Collection[UUID]) -> Select[UUID]:

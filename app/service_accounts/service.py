@@ -56,8 +56,8 @@ async def list_service_accounts(
     accounts = [ServiceAccountFound.model_validate(row) for row in found]
     if include:
         links: dict[UUID, list[ServiceAccountSchool]] = {each.id: [] for each in accounts}
-        for link in await session.scalars(links_of(links)):
-            links[link.service_account_id].append(link)
+        for id_, school_id in await session.execute(links_of(links)):
+            links[id_].append(ServiceAccountSchool(school_id=school_id))
         for each in accounts:
             asked = ServiceAccount(id=each.id, links=links[each.id])
             each.permissions = permissions_if(include, asked, account.principals)
