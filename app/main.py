@@ -2,11 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from app.access import routes as access
 from app.accounts.authenticate import authenticate
+from app.audit import routes as audit
+from app.audit.refusals import record_refusal
 from app.books import routes as books
 from app.collections import routes as collections
 from app.core.config import Settings, settings
@@ -34,6 +38,8 @@ ROUTERS = (
     labels.router,
     books.router,
     events.router,
+    audit.router,
+    access.router,
 )
 
 
@@ -59,6 +65,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
         lifespan=lifespan,
     )
     app.state.tokens = Tokens.of(settings)
+    app.state.record_refusal = partial(record_refusal, own)
     return app
 
 

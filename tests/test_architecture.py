@@ -25,8 +25,8 @@ PUBLIC = {
     "GET /v1/healthcheck/db",
 }
 """Reviewed: what anybody may call. Probes, the documentation and security.txt are served beside the doors."""
-CLOSED_TO_KEYS = {"accounts", "sign-in"}
-"""Reviewed: the tags of people and credentials, whose doors no API key opens."""
+CLOSED_TO_KEYS = {"access", "accounts", "audit", "sign-in"}
+"""Reviewed: the tags of people, credentials and their record, whose doors no API key opens."""
 OPEN_TO_ANY_KEY = {"GET /v1/auth/me"}
 READING_BY_POST = {"POST /v1/editions/compare"}
 

@@ -40,6 +40,7 @@ from app.core.db import RequestTransaction, Session, driver_of
 from app.core.errors import NotFound
 from app.core.guards import Caller
 from app.core.idempotency import Idempotent
+from app.core.include import NOTHING, Include, permissions_if
 from app.core.isbn import Isbn
 from app.core.openapi import json_body
 from app.core.paging import Pages
@@ -91,12 +92,21 @@ async def create(
     response_model=CollectionBrief,
     responses={304: {"description": "It is still as `If-None-Match` says."}},
 )
-async def get(collection: Readable, if_none_match: Annotated[str | None, Header(max_length=200)] = None) -> Any:
-    """One collection. Its ETag changes with every change of the collection or of what it holds."""
+async def get(
+    collection: Readable,
+    caller: Caller,
+    if_none_match: Annotated[str | None, Header(max_length=200)] = None,
+    include: Include = NOTHING,
+) -> Any:
+    """One collection. Its ETag changes with every change of the collection or of what it holds.
+
+    Permissions may change without it: with `include=permissions` the answer is never 304.
+    """
     headers = {"ETag": service.etag_of(collection)}
-    if if_none_match is not None and headers["ETag"] in if_none_match:
+    if if_none_match is not None and headers["ETag"] in if_none_match and not include:
         return Response(status_code=304, headers=headers)
-    return Response(shelf.collection_json(collection), media_type="application/json", headers=headers)
+    permissions = permissions_if(include, collection, caller.principals)
+    return Response(shelf.collection_json(collection, permissions), media_type="application/json", headers=headers)
 
 
 @router.put(
@@ -152,6 +162,7 @@ async def delete(collection: Deletable, caller: Caller, session: Session) -> Any
 @router.get("/collection/{collection_id}/items", response_model=CollectionItemsResponse)
 async def list_items(
     collection: Readable,
+    caller: Caller,
     transaction: RequestTransaction,
     pages: Pages,
     query: Annotated[
@@ -159,6 +170,7 @@ async def list_items(
     ] = None,
     reader_id: Annotated[None, Query(description="Refused: reading activity is not kept yet.")] = None,
     read_status: Annotated[None, Query(description="Refused: reading activity is not kept yet.")] = None,
+    include: Include = NOTHING,
 ) -> Any:
     """The holdings of a collection in the order of their titles; books whose title is not known come last."""
     driver = transaction.driver
@@ -167,7 +179,8 @@ async def list_items(
     )
     total = await queries.number_on_shelf(driver, collection.id, query) if query else collection.item_count
     pages.offer_next(len(rows), shelf.key_of(rows[-1]) if rows else None)
-    answer = shelf.page_json(rows, pages.describe(total))
+    permissions = permissions_if(include, collection, caller.principals)
+    answer = shelf.page_json(rows, pages.describe(total), permissions)
     return Response(answer, media_type="application/json", headers=pages.headers)
 
 
@@ -210,12 +223,13 @@ async def get_item_by_isbn(collection: Readable, isbn: Annotated[Isbn, Path()], 
 
 
 @router.get("/collection-item/{collection_item_id}", response_model=CollectionItemDetail)
-async def get_item(item: ReadableItem, session: Session) -> Any:
+async def get_item(item: ReadableItem, caller: Caller, session: Session, include: Include = NOTHING) -> Any:
     """One holding by its id, also after it was withdrawn."""
     row = await queries.holding_by_id(driver_of(session), item.id)
     if row is None:
         raise NotFound("There is no such holding.")
-    return Response(shelf.item_json(row), media_type="application/json")
+    more = shelf.permissions_member(permissions_if(include, item, caller.principals))
+    return Response(shelf.item_json(row, more), media_type="application/json")
 
 
 @router.get("/school/{wriveted_identifier}/collection", response_model=list[CollectionItemDetail], tags=["lms"])

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tests.api.targets import Row, Target
 from tests.books.catalogue import new_isbn
@@ -12,11 +12,12 @@ from tests.oracle.oracle import decide
 
 @dataclass(frozen=True)
 class Asked:
-    """A permission on a resource. ``body`` makes a request that succeeds for who holds it."""
+    """A permission on a resource. ``body`` and ``query`` make a request that succeeds for who holds it."""
 
     resource: str
     permission: str
     body: Callable[[Target], Any] = lambda target: None
+    query: Callable[[Target], dict[str, str]] = lambda target: {}
 
     def granted_to(self, account: Row, target: Target) -> bool:
         return decide(self.resource, self.permission, account, row_of(self.resource, target))
@@ -46,6 +47,10 @@ def _school(target: Target) -> dict[str, Any]:
 
 def _rows(target: Target) -> list[dict[str, Any]]:
     return [{"info": {"title": f"Our School {uuid4()}"}, "copies_total": 2}]
+
+
+def explained(school: UUID) -> dict[str, str]:
+    return {"permission": "delete", "resource": "School", "id": str(school)}
 
 
 ANY_ACTIVE = Asked("Schools", "search")
@@ -109,10 +114,14 @@ EXPECTED: dict[str, Asked | None] = {
         lambda target: {"title": "Huey: Book reviewed", "level": "normal", "school_id": str(target.school)},
     ),
     "events_get_event_types": ANY_ACTIVE,
+    "audit_find": Asked("Audit", "read"),
+    "access_explain": Asked("School", "read", query=lambda target: explained(target.school)),
     "service_version": None,
     "service_database": None,
 }
 """By operationId; None: anybody may."""
 
+HIDDEN = {"access_explain"}
+"""Operations for which what the caller may not read does not exist: the same 404 for both."""
 NAMED_IN_BODY = {"accounts_create_service_account", "collections_create", "events_create_event"}
 """Operations whose school stands in the body: one that does not exist is a fault of the input (422)."""

@@ -159,8 +159,12 @@ LINKED = [archetype for archetype in ACTIVE if archetype.has_schools]
 Body = Callable[[Target], Any]
 
 
-async def call(client: Client, operation: Operation, target: Target, body: Any) -> Any:
+async def call(
+    client: Client, operation: Operation, target: Target, body: Any, query: Mapping[str, str] | None = None
+) -> Any:
     """Send an operation at a target."""
-    options = {} if body is None else {"json": body}
+    options: dict[str, Any] = {} if body is None else {"json": body}
+    if query:
+        options["params"] = query
     path = operation.at(**target.in_path).removeprefix("/v1")
     return await client.request(operation.method, path, **options)
