@@ -14,7 +14,7 @@ from app.core.aside import MANY_BYTES, aside
 from app.core.db import Session
 from app.core.guards import Permission
 from app.core.idempotency import Idempotent
-from app.core.include import NOTHING, Include, permissions_if
+from app.core.include import Include, permissions_if
 from app.core.isbn import Isbn
 from app.core.openapi import json_body
 from app.core.paging import Pages
@@ -38,7 +38,7 @@ async def get_batch(request: Request, caller: Adder, body: RawBody) -> Batch:
 
 @router.get("/edition/{isbn}")
 async def get(
-    caller: Reader, isbn: Annotated[Isbn, Path()], session: Session, include: Include = NOTHING
+    caller: Reader, isbn: Annotated[Isbn, Path()], session: Session, include: Include = None
 ) -> EditionDetail:
     """One edition, by its ISBN in any form."""
     return await service.describe_edition(session, isbn, permissions_if(include, Edition(), caller.principals))
@@ -63,7 +63,7 @@ async def find(
     query: Annotated[
         str | None, Query(max_length=200, description="Words that each begin a word of the title, in any order.")
     ] = None,
-    include: Include = NOTHING,
+    include: Include = None,
 ) -> list[EditionFound]:
     """Editions in the order of their titles; without a filter in the order of their ISBNs."""
     editions, last = await service.list_editions(

@@ -30,7 +30,7 @@ from app.core.errors import (
     NothingUsable,
     pointer,
 )
-from app.core.include import NOTHING, Included, permissions_if
+from app.core.include import Included, permissions_if
 from app.core.isbn import display
 from app.events import service as events
 
@@ -66,7 +66,7 @@ async def describe_edition(session: AsyncSession, isbn: str, permissions: list[s
 async def list_editions(
     session: AsyncSession,
     account: Account,
-    include: Included = NOTHING,
+    include: Included = None,
     *,
     work_id: int | None,
     query: str | None,

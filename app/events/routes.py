@@ -10,7 +10,7 @@ from pydantic import StringConstraints
 from app.core.db import Session
 from app.core.guards import Caller
 from app.core.idempotency import Idempotent
-from app.core.include import NOTHING, Include
+from app.core.include import Include
 from app.core.paging import Pages
 from app.core.requests import Door
 from app.core.schemas import Moment
@@ -76,7 +76,7 @@ async def get_events(
     session: Session,
     wanted: Annotated[EventFilter, Depends(event_filter)],
     pages: Pages,
-    include: Include = NOTHING,
+    include: Include = None,
 ) -> EventListsResponse:
     """Events that you may read, the newest first: your own, and for staff those of the school."""
     after = None if pages.after is None else (datetime.fromisoformat(pages.after[0]), UUID(pages.after[1]))

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.account import Account
 from app.core.db import driver_of
 from app.core.errors import FieldError, FieldForbidden, Forbidden, Invalid, Malformed, Unavailable, pointer
-from app.core.include import NOTHING, Included, permissions_if
+from app.core.include import Included, permissions_if
 from app.events.models import Event, EventLevel
 from app.events.queries import all_titles, events_matching, events_with_identities, titles_visible
 from app.events.schemas import EventCreateIn, EventDetail, EventFilter
@@ -58,7 +58,7 @@ async def list_events(
     session: AsyncSession,
     account: Account,
     wanted: EventFilter,
-    include: Included = NOTHING,
+    include: Included = None,
     *,
     after: tuple[datetime, UUID] | None,
     skip: int,

@@ -12,7 +12,7 @@ from app.core.aside import MANY_BYTES, aside
 from app.core.db import Session
 from app.core.guards import Caller, Permission, public
 from app.core.idempotency import Idempotent
-from app.core.include import NOTHING, Include, IncludeBesideFilters, permissions_if
+from app.core.include import Include, IncludeBesideFilters, permissions_if
 from app.core.openapi import json_body
 from app.core.paging import Pages
 from app.core.requests import Door, RawBody, bulk
@@ -107,7 +107,7 @@ async def create(caller: Creator, once: Idempotent, session: Session, school: Sc
 
 
 @router.get("/school/{wriveted_identifier}")
-async def get(school: Readable, caller: Caller, session: Session, include: Include = NOTHING) -> SchoolDetail:
+async def get(school: Readable, caller: Caller, session: Session, include: Include = None) -> SchoolDetail:
     """One school, with its collection in brief."""
     permissions = permissions_if(include, school, caller.principals)
     return await service.describe(session, school, permissions)

@@ -12,7 +12,7 @@ from app.audit.service import note
 from app.core.account import Account
 from app.core.db import transaction_of
 from app.core.errors import AlreadyExists, FieldError, FieldForbidden, NotFound, pointer
-from app.core.include import NOTHING, Included, permissions_if
+from app.core.include import Included, permissions_if
 from app.core.schemas import JsonObject
 from app.core.text import fold
 from app.events import service as events
@@ -45,7 +45,7 @@ async def find_schools(
     session: AsyncSession,
     account: Account,
     filters: SchoolFilters,
-    include: Included = NOTHING,
+    include: Included = None,
     *,
     after: Sequence[Any] | None,
     skip: int,

@@ -10,7 +10,7 @@ from app.accounts.doors import KeyMaker, TokenIssuer
 from app.accounts.models import ServiceAccount
 from app.core.db import Session
 from app.core.guards import Caller, Permission
-from app.core.include import NOTHING, Include
+from app.core.include import Include
 from app.core.paging import Pages
 from app.core.requests import Door
 from app.service_accounts import keys, service
@@ -56,7 +56,7 @@ async def unborn_service_account() -> ServiceAccount:
 
 @router.get("/service-accounts")
 async def get_service_accounts(
-    caller: Caller, session: Session, pages: Pages, include_inactive: bool = False, include: Include = NOTHING
+    caller: Caller, session: Session, pages: Pages, include_inactive: bool = False, include: Include = None
 ) -> list[ServiceAccountFound]:
     """The service accounts that you may read, by name: a school's staff, those that are linked to the school."""
     after = None if pages.after is None else (str(pages.after[0]), UUID(pages.after[1]))
@@ -80,7 +80,7 @@ async def get_service_account(
     service_account: Annotated[ServiceAccount, Permission("read", service_account_by_id)],
     caller: Caller,
     session: Session,
-    include: Include = NOTHING,
+    include: Include = None,
 ) -> ServiceAccountDetail:
     """A service account with its schools, and what it did last."""
     return await service.describe_service_account(session, caller, service_account, include)

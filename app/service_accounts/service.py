@@ -13,7 +13,7 @@ from app.accounts.service import Issuer
 from app.audit.service import note
 from app.core.account import Account
 from app.core.errors import Conflict, FieldError, Invalid, NotFound, pointer
-from app.core.include import NOTHING, Included, permissions_if
+from app.core.include import Included, permissions_if
 from app.events.queries import latest_events_of
 from app.events.schemas import EventBrief
 from app.events.service import record
@@ -42,7 +42,7 @@ LATEST_EVENTS = 20
 async def list_service_accounts(
     session: AsyncSession,
     account: Account,
-    include: Included = NOTHING,
+    include: Included = None,
     *,
     include_inactive: bool,
     after: tuple[str, UUID] | None,
@@ -78,7 +78,7 @@ async def get_service_account(
 
 
 async def describe_service_account(
-    session: AsyncSession, account: Account, service_account: ServiceAccount, include: Included = NOTHING
+    session: AsyncSession, account: Account, service_account: ServiceAccount, include: Included = None
 ) -> ServiceAccountDetail:
     """A service account with its schools, and with what it did last as far as the account may read that."""
     schools = await session.execute(linked_schools(service_account.id))

@@ -38,6 +38,7 @@ from app.events.models import TIMELINE_PREFIX, Event, EventLevel
 from app.labels.models import LabelSet
 from app.schools.models import School, SchoolState
 from app.sign_in.models import SignInSession
+from tests.books.catalogue import new_isbn
 from tests.oracle import oracle
 
 USERS = {
@@ -123,7 +124,7 @@ async def build(session: AsyncSession) -> World:
     work = Work(title="Work", match_title="work")
     catalogue = {
         "Work": work,
-        "Edition": Edition(isbn="9780439023481", sort_title="edition"),
+        "Edition": Edition(isbn=new_isbn(), sort_title="edition"),
         "Author": Author(last_name="A", name_key="a"),
         "Illustrator": Illustrator(last_name="B", name_key="b"),
     }
