@@ -19,6 +19,7 @@ from app.core.http import create_app
 from app.core.security import Tokens
 from app.events import routes as events
 from app.labels import routes as labels
+from app.people import routes as people
 from app.schools import routes as schools
 from app.service_accounts import routes as service_accounts
 from app.sign_in import routes as sign_in
@@ -33,6 +34,7 @@ their next page in the header `Link`.
 ROUTERS = (
     sign_in.router,
     service_accounts.router,
+    people.router,
     schools.router,
     collections.router,
     labels.router,

@@ -275,13 +275,15 @@ def upgrade() -> None:
         op.f("ix_supporter_reader_association_reader_id"), "supporter_reader_association", ["reader_id"], unique=False
     )
     op.add_column("service_accounts", sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True))
-    op.create_index("ix_users_name_id", "users", ["name", "id"], unique=False)
+    op.create_index(
+        "ix_users_active_first", "users", [sa.literal_column("(NOT is_active)"), "name", "id"], unique=False
+    )
     op.execute(UNCHANGEABLE)
     op.execute(GUARD)
 
 
 def downgrade() -> None:
-    op.drop_index("ix_users_name_id", table_name="users")
+    op.drop_index("ix_users_active_first", table_name="users")
     op.drop_column("service_accounts", "expires_at")
     op.drop_index(op.f("ix_supporter_reader_association_reader_id"), table_name="supporter_reader_association")
     op.drop_table("supporter_reader_association")

@@ -31,6 +31,8 @@ def row_of(resource: str, target: Target) -> Row:
         "Collection": collection,
         "CollectionItem": {"collection": collection},
         "ServiceAccount": {"schools": [target.school]},
+        "Student": {"id": target.student, "school": target.bare_school},
+        "Educator": {"school": target.school},
         "Event": {"school": target.school, "title": "Huey: Book reviewed", "level": "normal"},
     }
     return rows.get(resource, {})
@@ -43,6 +45,10 @@ def _school(target: Target) -> dict[str, Any]:
         "official_identifier": uuid4().hex,
         "info": {"location": {"state": "NSW", "postcode": "2038"}},
     }
+
+
+def _educator(target: Target) -> dict[str, Any]:
+    return {"type": "educator", "name": "Edith Educator", "school_id": str(target.school)}
 
 
 def _rows(target: Target) -> list[dict[str, Any]]:
@@ -116,6 +122,15 @@ EXPECTED: dict[str, Asked | None] = {
     "events_get_event_types": ANY_ACTIVE,
     "audit_find": Asked("Audit", "read"),
     "access_explain": Asked("School", "read", query=lambda target: explained(target.school)),
+    "users_get_users": ANY_ACTIVE,
+    "users_create_user": Asked("Educator", "create", _educator),
+    "users_get_user": Asked("Student", "read"),
+    "users_update_user": Asked("Student", "update", lambda target: {"newsletter": True}),
+    "users_delete_user": Asked("Student", "delete"),
+    "users_mint_token": Asked("Student", "mint-token", lambda target: {"hours": 1}),
+    "users_get_supporters": Asked("Student", "manage-supporters"),
+    "users_link_supporter": Asked("Student", "manage-supporters", lambda target: {"supporter_nickname": "Opa"}),
+    "users_unlink_supporter": Asked("Student", "manage-supporters"),
     "service_version": None,
     "service_database": None,
 }
@@ -123,5 +138,12 @@ EXPECTED: dict[str, Asked | None] = {
 
 HIDDEN = {"access_explain"}
 """Operations for which what the caller may not read does not exist: the same 404 for both."""
-NAMED_IN_BODY = {"accounts_create_service_account", "collections_create", "events_create_event"}
+NAMED_IN_BODY = {
+    "accounts_create_service_account",
+    "collections_create",
+    "events_create_event",
+    "users_create_user",
+}
 """Operations whose school stands in the body: one that does not exist is a fault of the input (422)."""
+NO_CONTENT = {"users_delete_user", "users_unlink_supporter"}
+"""Operations that answer 204."""

@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
+from app.accounts.models import (
+    ServiceAccount,
+    ServiceAccountSchool,
+    ServiceAccountType,
+    Student,
+    Supporter,
+    SupporterReader,
+)
 from app.collections.models import Collection, CollectionItem
 from app.core.api_keys import ApiKeys
 from app.core.text import fold
@@ -20,7 +27,8 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book and a service account with a key; and a school without a collection."""
+    """A school with a collection of one book and a service account with a key; and a school that has no collection yet,
+    but a student, whom a supporter cheers on."""
 
     school: UUID
     bare_school: UUID
@@ -28,6 +36,8 @@ class Target:
     item: int
     service_account: UUID
     api_key: UUID
+    student: UUID
+    supporter: UUID
 
     @property
     def in_path(self) -> dict[str, object]:
@@ -37,10 +47,12 @@ class Target:
             "collection_item_id": self.item,
             "service_account_id": self.service_account,
             "key_id": self.api_key,
+            "user_id": self.student,
+            "supporter_id": self.supporter,
         }
 
 
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, uuid4(), uuid4())
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, uuid4(), uuid4(), uuid4(), uuid4())
 """Nothing of this exists."""
 
 
@@ -57,16 +69,17 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         await session.flush()
         items = [_item(collection) for collection in collections]
         accounts = [_account("kiosk", school.wriveted_identifier) for school in schools[:number]]
-        session.add_all([*items, *accounts])
+        students = [_student(school.wriveted_identifier) for school in schools[number:]]
+        supporters = [Supporter(name="Sue Supporter") for _ in students]
+        session.add_all([*items, *accounts, *students, *supporters])
         await session.flush()
         keys = [_key(account) for account in accounts]
-        session.add_all(keys)
+        session.add_all([*keys, *(_link(*pair) for pair in zip(supporters, students, strict=True))])
         await session.flush()
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(collections, items, accounts, keys, schools[number:], strict=True)
+    paired = zip(collections, items, accounts, keys, students, supporters, schools[number:], strict=True)
     return [
-        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id, key.id)
-        for collection, item, account, key, bare in paired
+        Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings)) for *belongings, bare in paired
     ]
 
 
@@ -92,6 +105,14 @@ def _item(collection: Collection) -> CollectionItem:
         copies_available=1,
         info={"title": "Our School"},
     )
+
+
+def _student(school: UUID) -> Student:
+    return Student(name="Kim K", first_name="Kim", last_name_initial="K", username="brave-otter-47", school_id=school)
+
+
+def _link(supporter: Supporter, student: Student) -> SupporterReader:
+    return SupporterReader(supporter_id=supporter.id, reader_id=student.id, supporter_nickname="Nana", is_active=True)
 
 
 def _account(kind: str, *schools: UUID, **columns: Any) -> ServiceAccount:

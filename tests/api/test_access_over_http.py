@@ -7,7 +7,7 @@ import pytest
 
 from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
 from app.events.models import Event, EventLevel
-from tests.api.expectations import EXPECTED, HIDDEN, NAMED_IN_BODY, Asked
+from tests.api.expectations import EXPECTED, HIDDEN, NAMED_IN_BODY, NO_CONTENT, Asked
 from tests.api.operations import OPERATIONS, Operation
 from tests.api.targets import ACTIVE, ARCHETYPES, NOWHERE, Archetype, Row, Target, call, targets
 from tests.books.catalogue import new_isbn
@@ -40,6 +40,8 @@ def expected_status(operation: Operation, asked: Asked | None, account: Row, tar
         return 403
     if missing and operation.name in NAMED_IN_BODY:
         return 422
+    if operation.name in NO_CONTENT:
+        return 204
     return 404 if operation.name in ABSENT_IN_TARGETS else 200
 
 

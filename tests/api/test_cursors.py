@@ -95,6 +95,10 @@ async def add_refusal(library: Library) -> None:
     assert (await reader.get(f"/school/{library.school}")).status_code == 403
 
 
+async def add_person(library: Library) -> None:
+    await library.world.public_reader(is_active=CHANCE.random() < 0.7)
+
+
 LISTS = [
     Listing("schools", "/schools", lambda row: row["wriveted_identifier"], add_school),
     Listing("schools found", "/schools?q=annandale&state=NSW", lambda row: row["wriveted_identifier"], add_school),
@@ -103,6 +107,8 @@ LISTS = [
     Listing("event types", "/event-types", lambda row: row, add_event),
     Listing("service accounts", "/service-accounts", lambda row: row["id"], add_service_account),
     Listing("keys", "/service-account/{program}/keys", lambda row: row["id"], add_key),
+    Listing("users", "/users", lambda row: row["id"], add_person),
+    Listing("users found", "/users?q=rob&type=public", lambda row: row["id"], add_person),
     Listing("editions", "/editions", lambda row: row["isbn"], add_edition),
     Listing("editions found", "/editions?query=matilda", lambda row: row["isbn"], add_edition),
     Listing("items", "/collection/{collection}/items", lambda row: row["id"], add_item),
@@ -125,7 +131,8 @@ async def library(make_database: Callable[[], str]) -> AsyncIterator[Library]:
         collection = await world.collection(school)
         admin, other, program = await world.admin(), await world.admin(), await world.service("kiosk")
         made = Library(world, app, admin, other, str(school.wriveted_identifier), str(collection.id), program)
-        for add in (add_school, add_event, add_service_account, add_key, add_edition, add_item, add_refusal):
+        adding = (add_school, add_event, add_service_account, add_key, add_person, add_edition, add_item, add_refusal)
+        for add in adding:
             for _ in range(ROWS):
                 await add(made)
         await add_ties(made)
