@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from app.accounts.authenticate import authenticate
 from app.books import routes as books
+from app.classes import routes as classes
 from app.collections import routes as collections
 from app.core.config import Settings, settings
 from app.core.db import Database
@@ -29,6 +30,7 @@ ROUTERS = (
     sign_in.router,
     service_accounts.router,
     schools.router,
+    classes.router,
     collections.router,
     labels.router,
     books.router,

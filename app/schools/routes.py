@@ -102,9 +102,9 @@ async def create(caller: Creator, once: Idempotent, session: Session, school: Sc
 
 
 @router.get("/school/{wriveted_identifier}")
-async def get(school: Readable, session: Session) -> SchoolDetail:
-    """One school, with its collection in brief."""
-    return await service.describe(session, school)
+async def get(school: Readable, caller: Caller, session: Session) -> SchoolDetail:
+    """One school, with its collection in brief; with its admins for those who look after it."""
+    return await service.describe(session, caller, school)
 
 
 @router.get("/school/{wriveted_identifier}/exists", dependencies=[public])
@@ -134,6 +134,10 @@ async def update(school: Changeable, caller: Caller, session: Session, patch: Sc
 
 @router.delete("/school/{wriveted_identifier}")
 async def delete(school: Deletable, caller: Caller, session: Session) -> Message:
-    """Delete a school together with its collection."""
+    """Delete a school.
+
+    Its classes and its collection go, its students are erased, and its staff keep accounts that belong to no school and
+    are not active.
+    """
     await service.delete_school(session, caller, school)
     return Message(msg="School deleted")

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
+from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
 from app.core.text import fold
 from app.schools.models import School, SchoolState
@@ -17,13 +19,14 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book and a service account; and a school that has no collection yet."""
+    """A school with a collection of one book, a service account and a class; and a school without a collection."""
 
     school: UUID
     bare_school: UUID
     collection: UUID
     item: int
     service_account: UUID
+    class_group: UUID
 
     @property
     def in_path(self) -> dict[str, object]:
@@ -32,10 +35,11 @@ class Target:
             "collection_id": self.collection,
             "collection_item_id": self.item,
             "service_account_id": self.service_account,
+            "id": self.class_group,
         }
 
 
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, uuid4())
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, uuid4(), uuid4())
 """Nothing of this exists."""
 
 
@@ -52,13 +56,14 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         await session.flush()
         items = [_item(collection) for collection in collections]
         accounts = [_account("kiosk", school.wriveted_identifier) for school in schools[:number]]
-        session.add_all([*items, *accounts])
+        classes = [_class_group(school.wriveted_identifier) for school in schools[:number]]
+        session.add_all([*items, *accounts, *classes])
         await session.flush()
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(collections, items, accounts, schools[number:], strict=True)
+    paired = zip(collections, items, accounts, classes, schools[number:], strict=True)
     return [
-        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id)
-        for collection, item, account, bare in paired
+        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id, group.id)
+        for collection, item, account, group, bare in paired
     ]
 
 
@@ -83,6 +88,17 @@ def _item(collection: Collection) -> CollectionItem:
         copies_total=1,
         copies_available=1,
         info={"title": "Our School"},
+    )
+
+
+def _class_group(school: UUID) -> ClassGroup:
+    """A class whose code nobody knows."""
+    return ClassGroup(
+        school_id=school,
+        name=f"Class {uuid4()}",
+        join_code_hash=uuid4().bytes,
+        join_code_sealed=uuid4().bytes,
+        join_code_expires_at=datetime.now(UTC) + timedelta(days=365),
     )
 
 

@@ -21,6 +21,7 @@ from app.core.http.openapi import check_names, describe
 from app.core.http.switchboard import Switchboard
 from app.core.ratelimit import RateLimiter
 from app.core.requests import Door
+from app.core.sealing import Vault
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -51,8 +52,8 @@ def create_app(
     """An app of these routers, all of whose routes are `Door`s, within the limits that hold everywhere.
 
     With a `database` it also counts requests, tells its version and whether it is ready; with `docs` it shows
-    its documentation to everybody. `app.state` holds what the guards need: settings, database, limiter,
-    authenticate, readiness; whoever calls this adds `tokens`.
+    its documentation to everybody. `app.state` holds what the guards need: settings, database, vault,
+    limiter, authenticate, readiness; whoever calls this adds `tokens`.
     """
     log.configure(settings.log_level)
     app = _Application(
@@ -67,6 +68,7 @@ def create_app(
     )
     app.state.settings = settings
     app.state.database = database
+    app.state.vault = Vault.of(settings)
     app.state.authenticate = authenticate
     app.state.readiness = health.Readiness(database)
     served = [*health.probes(), *(pages(app) if docs else ())]
