@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -256,8 +256,8 @@ def _faults(
 
 
 async def _brief(session: AsyncSession, group: ClassGroup) -> ClassGroupBrief:
-    counted = queries.student_count(group.id)
-    return _brief_of(group, (await session.scalars(counted.select())).one())
+    counted = select(queries.student_count(group.id))
+    return _brief_of(group, (await session.scalars(counted)).one())
 
 
 def _brief_of(group: ClassGroup, students: int) -> ClassGroupBrief:

@@ -18,6 +18,7 @@ CONTRACT = json.loads(Path(__file__).with_name("contract.json").read_text(encodi
 """What today's clients rely on, for the operations that are served: `required` or `optional`, and whether null.
 
 Left out are shapes of what this release does not keep: users other than admins, subscriptions, labels of new editions.
+A class without a name was promised and always failed: the name is required.
 """
 ALWAYS = {414, 422, 429, 431, 500, 503}
 WITH_BODY = {400, 408, 413, 415}
