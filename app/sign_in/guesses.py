@@ -20,7 +20,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from app.classes.codes import normal
-from app.core.attempts import Bucket, Limit, counted
+from app.core.attempts import Bucket, Limit
 from app.core.ratelimit import client_address
 from app.sign_in.schemas import ClassCodeUserLogIn, RegisterUserIn
 
@@ -35,12 +35,12 @@ REFUSED: dict[int | str, dict[str, Any]] = {401: {"description": "No active pupi
 async def guess_to_sign_in(request: Request, given: ClassCodeUserLogIn) -> AsyncIterator[ClassCodeUserLogIn]:
     pupil = _named(request, f"{normal(given.class_joining_code)}\n{given.username.lower()}")
     buckets = [Bucket(f"class-code:pupil:{pupil}", OF_PUPIL), *_shared(request)]
-    async with counted(request.app.state.database, buckets):
+    async with request.app.state.attempts.counted(buckets):
         yield given
 
 
 async def guess_to_register(request: Request, given: RegisterUserIn) -> AsyncIterator[RegisterUserIn]:
-    async with counted(request.app.state.database, _shared(request)):
+    async with request.app.state.attempts.counted(_shared(request)):
         code = _named(request, normal(given.class_joining_code))
         await request.app.state.limiter.take(
             f"class-code:pupils:{code}", NEW_PUPILS_AN_HOUR, 3600, policy="registrations", fail_closed=True
