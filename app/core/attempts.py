@@ -19,6 +19,7 @@ from typing import NamedTuple
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.core.config import Settings
 from app.core.db import Database
 from app.core.errors import TooManyRequests, Unavailable
 from app.core.log import get_logger
@@ -60,10 +61,10 @@ class Bucket(NamedTuple):
 class Attempts:
     """Counts attempts. A bucket that was found empty is taken for empty for a second: a flood costs little."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._empty: dict[str, tuple[float, float]] = {}
-        self._places = asyncio.Semaphore(max(1, database.settings.database_pool_size // 2))
+        self._places = asyncio.Semaphore(max(1, settings.database_pool_size // 2))
 
     @asynccontextmanager
     async def counted(self, buckets: Sequence[Bucket]) -> AsyncIterator[None]:

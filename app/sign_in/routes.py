@@ -8,6 +8,7 @@ from app.classes.schemas import StudentIdentity
 from app.core.db import Session
 from app.core.guards import Caller, classroom
 from app.core.requests import Door
+from app.core.scopes import opens_to_any_key
 from app.sign_in import class_codes, service
 from app.sign_in.guesses import REFUSED, GuessToRegister, GuessToSignIn
 from app.sign_in.schemas import AuthenticatedAccountBrief, Token
@@ -16,8 +17,9 @@ router = APIRouter(prefix="/v1", tags=["sign-in"], route_class=Door)
 
 
 @router.get("/auth/me")
+@opens_to_any_key
 async def get_current_account(caller: Caller, session: Session) -> AuthenticatedAccountBrief:
-    """The account that your token speaks for, and until when."""
+    """The account that your token or API key speaks for, and until when."""
     return await service.describe_caller(session, caller)
 
 

@@ -9,8 +9,10 @@ from uuid import UUID, uuid4
 from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
 from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
+from app.core.api_keys import ApiKeys
 from app.core.text import fold
 from app.schools.models import School, SchoolState
+from app.service_accounts.models import ApiKey
 from tests.api.operations import Operation
 from tests.world import HOUR, Client, World
 
@@ -19,13 +21,15 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book, a service account and a class; and a school without a collection."""
+    """A school with a collection of one book, a class and a service account with a key; and a school without a
+    collection."""
 
     school: UUID
     bare_school: UUID
     collection: UUID
     item: int
     service_account: UUID
+    api_key: UUID
     class_group: UUID
 
     @property
@@ -36,10 +40,11 @@ class Target:
             "collection_item_id": self.item,
             "service_account_id": self.service_account,
             "id": self.class_group,
+            "key_id": self.api_key,
         }
 
 
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, uuid4(), uuid4())
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, uuid4(), uuid4(), uuid4())
 """Nothing of this exists."""
 
 
@@ -59,11 +64,14 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         classes = [_class_group(school.wriveted_identifier) for school in schools[:number]]
         session.add_all([*items, *accounts, *classes])
         await session.flush()
+        keys = [_key(account) for account in accounts]
+        session.add_all(keys)
+        await session.flush()
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(collections, items, accounts, classes, schools[number:], strict=True)
+    paired = zip(collections, items, accounts, keys, classes, schools[number:], strict=True)
     return [
-        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id, group.id)
-        for collection, item, account, group, bare in paired
+        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id, key.id, group.id)
+        for collection, item, account, key, group, bare in paired
     ]
 
 
@@ -106,6 +114,18 @@ def _account(kind: str, *schools: UUID, **columns: Any) -> ServiceAccount:
     account = ServiceAccount(name=f"{kind} of a target", type=ServiceAccountType(kind), **columns)
     account.links = [ServiceAccountSchool(school_id=school) for school in schools]
     return account
+
+
+def _key(account: ServiceAccount) -> ApiKey:
+    made = ApiKeys("test").make()
+    return ApiKey(
+        public_id=made.public_id,
+        secret_hash=made.secret_hash,
+        service_account_id=account.id,
+        name="Key of a target",
+        scopes=["books:read"],
+        expires_at=datetime.now(UTC) + HOUR,
+    )
 
 
 @dataclass(frozen=True)

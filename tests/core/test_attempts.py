@@ -48,7 +48,7 @@ async def attempt(process: Attempts, *buckets: Bucket, right: bool = False) -> s
 @pytest_asyncio.fixture(loop_scope="session")
 async def processes(database: Database) -> AsyncIterator[list[Attempts]]:
     """Several, on one database."""
-    yield [Attempts(database) for _ in range(4)]
+    yield [Attempts(database, database.settings) for _ in range(4)]
 
 
 async def test_as_many_failures_as_the_limit_are_judged(processes: list[Attempts], clock: Clock) -> None:
@@ -123,7 +123,7 @@ async def test_pauses_grow_with_each_failure(processes: list[Attempts], clock: C
 async def test_without_a_database_nothing_is_judged() -> None:
     away = Database(settings_for(NOWHERE))
     with pytest.raises(Unavailable):
-        await attempt(Attempts(away), bucket((5, 300)))
+        await attempt(Attempts(away, away.settings), bucket((5, 300)))
     await away.dispose()
 
 
