@@ -27,6 +27,7 @@ def row_of(resource: str, target: Target) -> Row:
     """The row of a resource that a target stands for."""
     collection = {"school": target.school}
     rows: dict[str, Row] = {
+        "ClassGroup": {"id": target.class_group, "school": target.school},
         "School": {"id": target.school},
         "Collection": collection,
         "CollectionItem": {"collection": collection},
@@ -65,6 +66,8 @@ READ_COLLECTION = Asked("Collection", "read")
 
 EXPECTED: dict[str, Asked | None] = {
     "sign_in_get_current_account": ANY_ACTIVE,
+    "sign_in_use_class_code": None,
+    "sign_in_register_student": None,
     "accounts_get_service_accounts": ANY_ACTIVE,
     "accounts_create_service_account": Asked(
         "ServiceAccount",
@@ -92,6 +95,12 @@ EXPECTED: dict[str, Asked | None] = {
     "schools_exists": None,
     "schools_bot": Asked("School", "read"),
     "schools_bookbot": Asked("School", "read"),
+    "classes_find": ANY_ACTIVE,
+    "classes_create": Asked("ClassGroup", "create", lambda target: {"name": f"Class {uuid4()}"}),
+    "classes_get": Asked("ClassGroup", "read"),
+    "classes_update": Asked("ClassGroup", "update", lambda target: {"note": "Room 12", "members": []}),
+    "classes_delete": Asked("ClassGroup", "delete"),
+    "classes_rotate_code": Asked("ClassGroup", "update"),
     "collections_create": Asked(
         "Collection", "create", lambda target: {"name": "Library", "school_id": str(target.bare_school)}
     ),
@@ -138,6 +147,8 @@ EXPECTED: dict[str, Asked | None] = {
 
 HIDDEN = {"access_explain"}
 """Operations for which what the caller may not read does not exist: the same 404 for both."""
+JUDGED_BY_BODY = {"sign_in_use_class_code", "sign_in_register_student"}
+"""Public operations that ask for a secret: the documentation's example is none, and is refused."""
 NAMED_IN_BODY = {
     "accounts_create_service_account",
     "collections_create",
