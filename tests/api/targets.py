@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,9 +14,12 @@ from app.accounts.models import (
     Supporter,
     SupporterReader,
 )
+from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
+from app.core.api_keys import ApiKeys
 from app.core.text import fold
 from app.schools.models import School, SchoolState
+from app.service_accounts.models import ApiKey
 from tests.api.operations import Operation
 from tests.world import HOUR, Client, World
 
@@ -24,16 +28,18 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book and a service account; and a school that has no collection yet, but a
-    student, whom a supporter cheers on."""
+    """A school with a collection of one book, a class and a service account with a key; and a school that has no
+    collection yet, but a student, whom a supporter cheers on."""
 
     school: UUID
     bare_school: UUID
     collection: UUID
     item: int
     service_account: UUID
+    api_key: UUID
     student: UUID
     supporter: UUID
+    class_group: UUID
 
     @property
     def in_path(self) -> dict[str, object]:
@@ -42,12 +48,14 @@ class Target:
             "collection_id": self.collection,
             "collection_item_id": self.item,
             "service_account_id": self.service_account,
+            "id": self.class_group,
+            "key_id": self.api_key,
             "user_id": self.student,
             "supporter_id": self.supporter,
         }
 
 
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, uuid4(), uuid4(), uuid4())
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, *(uuid4() for _ in range(5)))
 """Nothing of this exists."""
 
 
@@ -64,13 +72,16 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         await session.flush()
         items = [_item(collection) for collection in collections]
         accounts = [_account("kiosk", school.wriveted_identifier) for school in schools[:number]]
+        classes = [_class_group(school.wriveted_identifier) for school in schools[:number]]
         students = [_student(school.wriveted_identifier) for school in schools[number:]]
         supporters = [Supporter(name="Sue Supporter") for _ in students]
-        session.add_all([*items, *accounts, *students, *supporters])
+        session.add_all([*items, *accounts, *classes, *students, *supporters])
         await session.flush()
-        session.add_all(_link(*pair) for pair in zip(supporters, students, strict=True))
+        keys = [_key(account) for account in accounts]
+        session.add_all([*keys, *(_link(*pair) for pair in zip(supporters, students, strict=True))])
+        await session.flush()
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(collections, items, accounts, students, supporters, schools[number:], strict=True)
+    paired = zip(collections, items, accounts, keys, students, supporters, classes, schools[number:], strict=True)
     return [
         Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings)) for *belongings, bare in paired
     ]
@@ -108,10 +119,33 @@ def _link(supporter: Supporter, student: Student) -> SupporterReader:
     return SupporterReader(supporter_id=supporter.id, reader_id=student.id, supporter_nickname="Nana", is_active=True)
 
 
+def _class_group(school: UUID) -> ClassGroup:
+    """A class whose code nobody knows."""
+    return ClassGroup(
+        school_id=school,
+        name=f"Class {uuid4()}",
+        join_code_hash=uuid4().bytes,
+        join_code_sealed=uuid4().bytes,
+        join_code_expires_at=datetime.now(UTC) + timedelta(days=365),
+    )
+
+
 def _account(kind: str, *schools: UUID, **columns: Any) -> ServiceAccount:
     account = ServiceAccount(name=f"{kind} of a target", type=ServiceAccountType(kind), **columns)
     account.links = [ServiceAccountSchool(school_id=school) for school in schools]
     return account
+
+
+def _key(account: ServiceAccount) -> ApiKey:
+    made = ApiKeys("test").make()
+    return ApiKey(
+        public_id=made.public_id,
+        secret_hash=made.secret_hash,
+        service_account_id=account.id,
+        name="Key of a target",
+        scopes=["books:read"],
+        expires_at=datetime.now(UTC) + HOUR,
+    )
 
 
 @dataclass(frozen=True)
@@ -161,8 +195,12 @@ LINKED = [archetype for archetype in ACTIVE if archetype.has_schools]
 Body = Callable[[Target], Any]
 
 
-async def call(client: Client, operation: Operation, target: Target, body: Any) -> Any:
+async def call(
+    client: Client, operation: Operation, target: Target, body: Any, query: Mapping[str, str] | None = None
+) -> Any:
     """Send an operation at a target."""
-    options = {} if body is None else {"json": body}
+    options: dict[str, Any] = {} if body is None else {"json": body}
+    if query:
+        options["params"] = query
     path = operation.at(**target.in_path).removeprefix("/v1")
     return await client.request(operation.method, path, **options)
