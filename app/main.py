@@ -7,6 +7,8 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from app.accounts.authenticate import authenticate
+from app.adapters.firebase import Firebase
+from app.adapters.firebase_emulator import FirebaseEmulator
 from app.books import routes as books
 from app.collections import routes as collections
 from app.core.config import Settings, settings
@@ -18,6 +20,7 @@ from app.labels import routes as labels
 from app.schools import routes as schools
 from app.service_accounts import routes as service_accounts
 from app.sign_in import routes as sign_in
+from app.sign_in.proof import IdentityVerifier
 
 DESCRIPTION = """Helps children find books that they will love, out of the books that their own school library holds.
 
@@ -39,10 +42,13 @@ ROUTERS = (
 def create_public_app(settings: Settings, *, database: Database | None = None) -> FastAPI:
     """The public application on these settings. A database that is handed in stays open when the application ends."""
     own = Database(settings) if database is None else database
+    identities = identity_verifier(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        if identities is not None:
+            await identities.close()
         if database is None:
             await own.dispose()
 
@@ -58,7 +64,15 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
         lifespan=lifespan,
     )
     app.state.tokens = Tokens.of(settings)
+    app.state.identities = identities
     return app
+
+
+def identity_verifier(settings: Settings) -> IdentityVerifier | None:
+    """Who reads the tokens of the sign-in provider; None where none is set up, which production does not allow."""
+    if settings.firebase_project_id is None:
+        return None
+    return Firebase(settings) if settings.firebase_emulator_host is None else FirebaseEmulator(settings)
 
 
 def __getattr__(name: str) -> FastAPI:
