@@ -241,8 +241,8 @@ async def _transaction(request: Request, *, reading: bool) -> Transaction:
 RequestTransaction = Annotated[Transaction, Depends(get_transaction)]
 
 
-async def get_session(transaction: RequestTransaction) -> AsyncSession:
-    return transaction.session
+async def get_session(request: Request) -> AsyncSession:
+    return (await get_transaction(request)).session
 
 
 async def get_writing_session(request: Request) -> AsyncSession:
