@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from app.core.acl import Acl, All, Inherit, Permissions, Rule
 from app.core.config import Settings
+from app.core.guards import get_caller
 from app.core.migrations import ROOT
 from app.core.requests import Door
 from app.main import create_public_app
@@ -20,6 +21,7 @@ Made from the code by `wriveted reference`; `scripts/check` fails when it is out
 in order: the first that names the permission and a principal that the caller holds decides, and where none does the
 answer is no. Braces are a value of the row: `school:{school_id}` is held by who belongs to the row's school.
 """
+GUARD = get_caller.scheme_name
 NOBODY = "nobody"
 ANY_SETTINGS = Settings(
     environment="test",
@@ -96,5 +98,6 @@ def _doors(app: FastAPI) -> Iterator[str]:
         for method in sorted(route.methods or ()):
             operation = described[route.path][method.lower()]
             asked = operation.get("x-required-permission")
-            anybody = "any active account" if operation.get("security") else "nothing: it is public"
+            guarded = any(GUARD in each for each in operation.get("security", ()))
+            anybody = "any active account" if guarded else "nothing: it is public"
             yield f"| `{method} {route.path}` | {asked or anybody} |"

@@ -19,6 +19,9 @@ from app.main import ROUTERS
 APP = Path(__file__).parent.parent / "app"
 SOURCES = sorted(APP.rglob("*.py"))
 PUBLIC = {
+    "GET /v1/auth/firebase",
+    "POST /v1/auth/firebase",
+    "POST /v1/auth/refresh",
     "GET /v1/school/{wriveted_identifier}/exists",
     "GET /v1/version",
     "GET /v1/healthcheck/db",

@@ -189,7 +189,7 @@ def _environment_problems(environ: Mapping[str, str]) -> Iterator[str]:
         yield f"{name}: is not a setting" + (f"; did you mean {near[0]}?" if near else "")
     if environ.get(VARIABLES["environment"]) not in {"development", "test"}:
         for name in sorted(name for name, value in environ.items() if value):
-            if name.upper().endswith("_EMULATOR_HOST"):
+            if name.upper().endswith("_EMULATOR_HOST") and name not in known:
                 yield f"{name}: an emulator verifies nothing; it may not be set in production"
             if name in DEBUGGING:
                 yield f"{name}: debugging may not be on in production"

@@ -99,6 +99,8 @@ class SessionsEnded(Schema):
 class Token(Schema):
     """What a sign-in answers: send it as `Authorization: Bearer <access_token>`."""
 
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  the name of a scheme (RFC 6750), no secret
 

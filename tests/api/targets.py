@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
+from app.accounts.models import PublicReader, ServiceAccount, ServiceAccountSchool, ServiceAccountType
 from app.collections.models import Collection, CollectionItem
 from app.core.text import fold
 from app.schools.models import School, SchoolState
+from app.sign_in.models import SignInSession
 from tests.api.operations import Operation
 from tests.world import HOUR, Client, World
 
@@ -17,13 +19,16 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book and a service account; and a school that has no collection yet."""
+    """A school with a collection of one book and a service account; a school that has no collection yet; and a reader
+    of no school, who is signed in."""
 
     school: UUID
     bare_school: UUID
     collection: UUID
     item: int
     service_account: UUID
+    user: UUID
+    session: UUID
 
     @property
     def in_path(self) -> dict[str, object]:
@@ -32,10 +37,12 @@ class Target:
             "collection_id": self.collection,
             "collection_item_id": self.item,
             "service_account_id": self.service_account,
+            "user_id": self.user,
+            "session_id": self.session,
         }
 
 
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, uuid4())
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, uuid4(), uuid4(), uuid4())
 """Nothing of this exists."""
 
 
@@ -52,14 +59,23 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         await session.flush()
         items = [_item(collection) for collection in collections]
         accounts = [_account("kiosk", school.wriveted_identifier) for school in schools[:number]]
-        session.add_all([*items, *accounts])
+        readers = [PublicReader(name="Reader of a target") for _ in range(number)]
+        session.add_all([*items, *accounts, *readers])
+        await session.flush()
+        signed_in = [_signed_in(reader) for reader in readers]
+        session.add_all(signed_in)
         await session.flush()
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(collections, items, accounts, schools[number:], strict=True)
+    paired = zip(collections, items, accounts, signed_in, schools[number:], strict=True)
     return [
-        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id)
-        for collection, item, account, bare in paired
+        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id, begun.user_id, begun.id)
+        for collection, item, account, begun, bare in paired
     ]
+
+
+def _signed_in(reader: PublicReader) -> SignInSession:
+    now = datetime.now(UTC)
+    return SignInSession(user_id=reader.id, method="firebase", authenticated_at=now, expires_at=now + HOUR)
 
 
 def _school(**columns: Any) -> School:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.accounts.models import ServiceAccount
+from app.accounts.models import ServiceAccount, User
 from app.books.models import Edition, Work
 from app.collections.models import Collection, CollectionItem
 from app.core.db import Base
@@ -45,7 +45,9 @@ ITEMS = "SELECT jsonb_agg(to_jsonb(t) ORDER BY id) FROM collection_items t WHERE
 ACCOUNT = "SELECT to_jsonb(t) FROM service_accounts t WHERE id = :account"
 BARE = "SELECT count(*) FROM collections WHERE school_id = :bare"
 EVENTS = "SELECT count(*) FROM events WHERE school_id = :school"
+USER = "SELECT to_jsonb(t) FROM users t WHERE id = :user"
 STRICT: dict[str, Written] = {
+    "sign_in_change_email": Written((User,), row=USER),
     "accounts_create_service_account": Written((ServiceAccount,)),
     "accounts_update_service_account": Written((ServiceAccount,), row=ACCOUNT),
     "accounts_rotate_service_account_credential": Written((ServiceAccount,), row=ACCOUNT),
@@ -126,6 +128,7 @@ async def row_of(world: World, written: Written, target: Target) -> Any:
         "bare": target.bare_school,
         "collection": target.collection,
         "account": target.service_account,
+        "user": target.user,
     }
     async with world.session() as session:
         used = {name: value for name, value in values.items() if f":{name}" in written.row}
