@@ -6,9 +6,10 @@ from fastapi import Depends, Request
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
+from app.core import scopes
 from app.core.acl import Allow
-from app.core.errors import Unavailable
-from app.core.guards import Caller, read_claims
+from app.core.errors import Forbidden, Unavailable
+from app.core.guards import Caller, read_credential
 from app.core.ratelimit import client_address
 from app.sign_in.proof import IdentityVerifier, IdTokenInvalid, Proof
 from app.sign_in.schemas import EmailChangeIn, FirebaseSignIn
@@ -50,8 +51,12 @@ async def prove_by_body(request: Request, given: FirebaseSignIn) -> Proof:
 
 
 async def prove_anew(request: Request, given: EmailChangeIn) -> Proof:
-    """A proof from somebody whose token of ours is good."""
-    await read_claims(request)
+    """A proof from a person whose token of ours is good."""
+    credential = await read_credential(request)
+    if credential.kind == "api-key":
+        scopes.check(request.scope["route"], request.method, ())
+    if credential.kind != "user-account":
+        raise Forbidden("Only a person has an identity at a sign-in provider.", permission="update")
     return await _verified(request, given.id_token)
 
 

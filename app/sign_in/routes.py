@@ -11,6 +11,7 @@ from app.core.db import Session, WritingSession
 from app.core.guards import Caller, Permission, public
 from app.core.paging import Pages
 from app.core.requests import Door
+from app.core.scopes import opens_to_any_key
 from app.sign_in import identities, service, sessions
 from app.sign_in.doors import FreshProof, ProofInBody, ProofInHeader, counted, own_account
 from app.sign_in.models import SignInSession
@@ -39,8 +40,9 @@ async def sessions_of_user(user_id: UUID, session: Session) -> SignInSession:
 
 
 @router.get("/auth/me")
+@opens_to_any_key
 async def get_current_account(caller: Caller, session: Session) -> AuthenticatedAccountBrief:
-    """The account that your token speaks for, and until when."""
+    """The account that your token or API key speaks for, and until when."""
     return await service.describe_caller(session, caller)
 
 

@@ -77,6 +77,12 @@ EXPECTED: dict[str, Asked | None] = {
     "accounts_rotate_service_account_credential": Asked(
         "ServiceAccount", "update", lambda target: {"overlap_hours": 1}
     ),
+    "accounts_get_api_keys": Asked("ServiceAccount", "update"),
+    "accounts_create_api_key": Asked(
+        "ServiceAccount", "update", lambda target: {"name": "Push", "scopes": ["books:read"]}
+    ),
+    "accounts_rotate_api_key": Asked("ServiceAccount", "update", lambda target: {"overlap_hours": 1}),
+    "accounts_revoke_api_key": Asked("ServiceAccount", "update"),
     "schools_find": Asked("Schools", "search"),
     "schools_create_many": Asked("Schools", "batch", lambda target: [_school(target)]),
     "schools_create": Asked("Schools", "create", _school),
@@ -128,4 +134,4 @@ PROVEN_IN_REQUEST = {
     "sign_in_refresh",
     "sign_in_change_email",
 }
-"""Operations that want a proof of who it is in the request itself, which is none here: 401, whoever asks."""
+"""Operations that want a proof of who it is in the request itself, which is none here: 401, whoever may ask."""

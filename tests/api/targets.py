@@ -8,8 +8,10 @@ from uuid import UUID, uuid4
 
 from app.accounts.models import PublicReader, ServiceAccount, ServiceAccountSchool, ServiceAccountType
 from app.collections.models import Collection, CollectionItem
+from app.core.api_keys import ApiKeys
 from app.core.text import fold
 from app.schools.models import School, SchoolState
+from app.service_accounts.models import ApiKey
 from app.sign_in.models import SignInSession
 from tests.api.operations import Operation
 from tests.world import HOUR, Client, World
@@ -19,14 +21,15 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book and a service account; a school that has no collection yet; and a reader
-    of no school, who is signed in."""
+    """A school with a collection of one book and a service account with a key; a school without a collection; and a
+    reader of no school, who is signed in."""
 
     school: UUID
     bare_school: UUID
     collection: UUID
     item: int
     service_account: UUID
+    api_key: UUID
     user: UUID
     session: UUID
 
@@ -37,12 +40,13 @@ class Target:
             "collection_id": self.collection,
             "collection_item_id": self.item,
             "service_account_id": self.service_account,
+            "key_id": self.api_key,
             "user_id": self.user,
             "session_id": self.session,
         }
 
 
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, uuid4(), uuid4(), uuid4())
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, *(uuid4() for _ in range(4)))
 """Nothing of this exists."""
 
 
@@ -65,11 +69,14 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         signed_in = [_signed_in(reader) for reader in readers]
         session.add_all(signed_in)
         await session.flush()
+        keys = [_key(account) for account in accounts]
+        session.add_all(keys)
+        await session.flush()
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(collections, items, accounts, signed_in, schools[number:], strict=True)
+    paired = zip(collections, items, accounts, keys, signed_in, schools[number:], strict=True)
     return [
-        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id, begun.user_id, begun.id)
-        for collection, item, account, begun, bare in paired
+        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id, key.id, begun.user_id, begun.id)
+        for collection, item, account, key, begun, bare in paired
     ]
 
 
@@ -106,6 +113,18 @@ def _account(kind: str, *schools: UUID, **columns: Any) -> ServiceAccount:
     account = ServiceAccount(name=f"{kind} of a target", type=ServiceAccountType(kind), **columns)
     account.links = [ServiceAccountSchool(school_id=school) for school in schools]
     return account
+
+
+def _key(account: ServiceAccount) -> ApiKey:
+    made = ApiKeys("test").make()
+    return ApiKey(
+        public_id=made.public_id,
+        secret_hash=made.secret_hash,
+        service_account_id=account.id,
+        name="Key of a target",
+        scopes=["books:read"],
+        expires_at=datetime.now(UTC) + HOUR,
+    )
 
 
 @dataclass(frozen=True)

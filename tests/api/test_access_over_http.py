@@ -29,7 +29,7 @@ def test_every_operation_has_an_expectation_and_no_other() -> None:
 
 
 def expected_status(operation: Operation, asked: Asked | None, account: Row, target: Target) -> int:
-    if operation.name in PROVEN_IN_REQUEST:
+    if asked is None and operation.name in PROVEN_IN_REQUEST:
         return 401
     missing = target is NOWHERE
     in_path = "{wriv" in operation.path or "_id}" in operation.path
@@ -43,6 +43,8 @@ def expected_status(operation: Operation, asked: Asked | None, account: Row, tar
         return 403
     if missing and operation.name in NAMED_IN_BODY:
         return 422
+    if operation.name in PROVEN_IN_REQUEST:
+        return 401
     if operation.name == "sign_in_log_out":
         return 409  # the token of a test comes from no session
     return 404 if operation.name in ABSENT_IN_TARGETS else 200

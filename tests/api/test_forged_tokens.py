@@ -1,4 +1,5 @@
-"""A forged token opens no door: the whole corpus at every operation, always one answer, the database not asked."""
+"""A forged token or key opens no door: all of both corpora at every operation, always one answer, the database not
+asked."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -8,12 +9,14 @@ from uuid import uuid4
 import pytest
 from fastapi import FastAPI
 
+from app.core.api_keys import ApiKeys
 from app.core.config import Settings
 from app.core.leases import Lease, Leases
 from app.core.security import Tokens
 from tests.api.operations import GUARDED, Answer, Operation, send
 from tests.conftest import settings_for
 from tests.core.apps import NOWHERE
+from tests.core.forged_keys import forged_keys
 from tests.core.forgeries import forgeries, genuine, sendable
 from tests.world import HOUR, World
 
@@ -102,6 +105,62 @@ async def test_a_token_of_another_environment_is_refused_by_every_operation(
     assert set(answers) == {401}
     assert leases == []
     assert (await admin.get("/auth/me")).status_code == 200
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=str)
+async def test_every_forged_key_is_refused_by_every_operation_in_the_same_words(
+    app: FastAPI, world: World, leases: list[None], operation: Operation
+) -> None:
+    """As either header; and two credentials are none, however good each is."""
+    key, token = (await world.key(lms := await world.lms())).token, lms.token
+    leases.clear()
+    expected = refusal(await call(app, GUARDED[0], "Bearer forged"))
+    forged = [(name, text) for name, text in forged_keys(ApiKeys("test")) if sendable(text)]
+    sent = [(name, {"Authorization": f"Bearer {text}"}) for name, text in forged]
+    sent += [(f"{name}, as X-Api-Key", {"X-Api-Key": text}) for name, text in forged]
+    sent += [
+        ("a token as X-Api-Key", {"X-Api-Key": token}),
+        ("the scheme in X-Api-Key", {"X-Api-Key": f"Bearer {key}"}),
+        ("nothing as X-Api-Key", {"X-Api-Key": ""}),
+        ("the key twice", {"Authorization": f"Bearer {key}", "X-Api-Key": key}),
+        ("a token and a key", {"Authorization": f"Bearer {token}", "X-Api-Key": key}),
+        ("a key beside Basic", {"Authorization": f"Basic {key}", "X-Api-Key": key}),
+        ("a token beside nothing", {"Authorization": f"Bearer {token}", "X-Api-Key": ""}),
+    ]
+    differing = [
+        name
+        for name, headers in sent
+        if refusal(await send(app, operation.method, operation.at(), headers, operation.example)) != expected
+    ]
+    assert differing == []
+    assert len(sent) > 100
+    assert leases == [], "a forged key costs no connection"
+
+
+@pytest.mark.parametrize("header", ["authorization", "x-api-key"])
+async def test_a_header_given_twice_is_refused(world: World, leases: list[None], header: str) -> None:
+    key = (await world.key(await world.lms())).token
+    value = f"Bearer {key}" if header == "authorization" else key
+    leases.clear()
+    answer = await world.http.get("/v1/auth/me", headers=[(header, value), (header, value)])
+    assert answer.status_code == 401
+    assert leases == []
+    assert (await world.http.get("/v1/auth/me", headers={header: value})).status_code == 200
+
+
+async def test_a_key_that_is_too_long_is_refused(app: FastAPI, leases: list[None]) -> None:
+    for name, text in forged_keys(ApiKeys("test")):
+        if text.isascii() and len(text) > 4_096:
+            answer = await send(app, "GET", "/v1/auth/me", {"X-Api-Key": text})
+            assert answer.status in (401, 431), name
+    assert leases == []
+
+
+async def test_a_well_made_key_that_nobody_has_is_refused_in_the_same_words(app: FastAPI, leases: list[None]) -> None:
+    """Only the database can tell, so it is asked."""
+    answer = await send(app, "GET", "/v1/auth/me", {"X-Api-Key": ApiKeys("test").make().text})
+    assert refusal(answer) == refusal(await call(app, GUARDED[0], "Bearer forged"))
+    assert leases
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=str)
