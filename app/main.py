@@ -2,13 +2,17 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from app.access import routes as access
 from app.accounts.authenticate import authenticate
 from app.adapters.firebase import Firebase
 from app.adapters.firebase_emulator import FirebaseEmulator
+from app.audit import routes as audit
+from app.audit.refusals import record_refusal
 from app.books import routes as books
 from app.collections import routes as collections
 from app.core.config import Settings, settings
@@ -17,6 +21,7 @@ from app.core.http import create_app
 from app.core.security import Tokens
 from app.events import routes as events
 from app.labels import routes as labels
+from app.people import routes as people
 from app.schools import routes as schools
 from app.service_accounts import routes as service_accounts
 from app.sign_in import routes as sign_in
@@ -32,11 +37,14 @@ their next page in the header `Link`.
 ROUTERS = (
     sign_in.router,
     service_accounts.router,
+    people.router,
     schools.router,
     collections.router,
     labels.router,
     books.router,
     events.router,
+    audit.router,
+    access.router,
 )
 
 
@@ -66,6 +74,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
     )
     app.state.tokens = Tokens.of(settings)
     app.state.identities = identities
+    app.state.record_refusal = partial(record_refusal, own)
     return app
 
 

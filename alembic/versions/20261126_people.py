@@ -47,10 +47,11 @@ def upgrade() -> None:
         sa.Column("details", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
     )
-    op.create_index("ix_audit_log_actor_id", "audit_log", ["actor", "id"], unique=False)
+    op.create_index("ix_audit_log_action_at_id", "audit_log", ["action", "at", "id"], unique=False)
+    op.create_index("ix_audit_log_actor_at_id", "audit_log", ["actor", "at", "id"], unique=False)
     op.create_index("ix_audit_log_at_id", "audit_log", ["at", "id"], unique=False)
-    op.create_index("ix_audit_log_school_id_id", "audit_log", ["school_id", "id"], unique=False)
-    op.create_index("ix_audit_log_subject_id", "audit_log", ["subject", "id"], unique=False)
+    op.create_index("ix_audit_log_school_id_at_id", "audit_log", ["school_id", "at", "id"], unique=False)
+    op.create_index("ix_audit_log_subject_at_id", "audit_log", ["subject", "at", "id"], unique=False)
     op.create_table(
         "credential_uses",
         sa.Column("credential", sa.String(length=60), nullable=False),
@@ -275,13 +276,15 @@ def upgrade() -> None:
         op.f("ix_supporter_reader_association_reader_id"), "supporter_reader_association", ["reader_id"], unique=False
     )
     op.add_column("service_accounts", sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True))
-    op.create_index("ix_users_name_id", "users", ["name", "id"], unique=False)
+    op.create_index(
+        "ix_users_active_first", "users", [sa.literal_column("(NOT is_active)"), "name", "id"], unique=False
+    )
     op.execute(UNCHANGEABLE)
     op.execute(GUARD)
 
 
 def downgrade() -> None:
-    op.drop_index("ix_users_name_id", table_name="users")
+    op.drop_index("ix_users_active_first", table_name="users")
     op.drop_column("service_accounts", "expires_at")
     op.drop_index(op.f("ix_supporter_reader_association_reader_id"), table_name="supporter_reader_association")
     op.drop_table("supporter_reader_association")
@@ -311,9 +314,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_spent_tokens_expires_at"), table_name="spent_tokens")
     op.drop_table("spent_tokens")
     op.drop_table("credential_uses")
-    op.drop_index("ix_audit_log_subject_id", table_name="audit_log")
-    op.drop_index("ix_audit_log_school_id_id", table_name="audit_log")
+    op.drop_index("ix_audit_log_subject_at_id", table_name="audit_log")
+    op.drop_index("ix_audit_log_school_id_at_id", table_name="audit_log")
     op.drop_index("ix_audit_log_at_id", table_name="audit_log")
-    op.drop_index("ix_audit_log_actor_id", table_name="audit_log")
+    op.drop_index("ix_audit_log_actor_at_id", table_name="audit_log")
+    op.drop_index("ix_audit_log_action_at_id", table_name="audit_log")
     op.drop_table("audit_log")
     op.execute("DROP FUNCTION audit_log_is_append_only")

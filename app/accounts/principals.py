@@ -10,7 +10,9 @@ from uuid import UUID
 from app.accounts.models import ServiceAccountType, UserAccountType
 from app.core.acl import Authenticated, Everyone
 
-ANY_ACTIVE = frozenset({Everyone, Authenticated})
+NOBODYS = frozenset({Everyone})
+"""All that an account holds which is not active."""
+ANY_ACTIVE = NOBODYS | {Authenticated}
 ADMIN = "role:admin"
 
 ROLE_OF_SERVICE = {

@@ -1,17 +1,19 @@
 """Who is asking, as services see it."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from app.core.security import Claims
+
+AccountKind: TypeAlias = Literal["user", "service_account"]
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     """The one who asks, as the database knows it at this request."""
 
-    kind: Literal["user", "service_account"]
+    kind: AccountKind
     id: UUID
     type: str
     name: str

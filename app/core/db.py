@@ -28,6 +28,8 @@ from app.core.server_facts import SERVER_FACTS, server_objections
 
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BULK_WORK_MEM = "64MB"
+APPEND_ONLY = "append_only"
+"""The mark, in its `info`, of a table whose rows the application adds and never changes."""
 MIGRATIONS = Path(__file__).parents[2] / "alembic" / "versions"
 KEEPALIVE = {
     "connect_timeout": 3,

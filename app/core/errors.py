@@ -128,7 +128,10 @@ class Forbidden(Problem):
     status = 403
     code = "permission_missing"
     title = "You may not do this"
-    advice = "Your account lacks the permission that `permission` names. Ask an administrator of the school."
+    advice = (
+        "Your account lacks the permission that `permission` names. `GET /v1/access/explain` tells which rule decides "
+        "about an object that you can read. Ask an administrator of the school."
+    )
     members = frozenset({"permission", "resource"})
 
 

@@ -15,6 +15,7 @@ from app.core.api_keys import BEGINNING, ApiKeys
 from app.core.db import Transaction, get_transaction
 from app.core.errors import Forbidden, Unauthenticated
 from app.core.ratelimit import RateLimiter, client_address
+from app.core.resources import name_of
 from app.core.security import Tokens, refusal
 
 
@@ -138,9 +139,10 @@ def Permission(permission: str, resource: Callable[..., Any] | list[Any]) -> Any
 
         return _named(permitted_by_list, permission)
 
-    async def permitted(caller: Caller, found: Annotated[Any, Depends(resource)]) -> Any:
+    async def permitted(request: Request, caller: Caller, found: Annotated[Any, Depends(resource)]) -> Any:
+        request.state.resource = found  # what a refusal is about, also one that comes later
         if not may(found, permission, caller.principals):
-            raise Forbidden(permission=permission)
+            raise Forbidden(permission=permission, resource=name_of(found))
         return found
 
     return _named(permitted, permission)

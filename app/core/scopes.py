@@ -34,7 +34,9 @@ class Scope(enum.StrEnum):
 
 
 AREAS: Mapping[str, str | None] = {
+    "access": None,
     "accounts": None,
+    "audit": None,
     "classes": "classes",
     "collections": "collections",
     "editions": "books",
@@ -42,8 +44,9 @@ AREAS: Mapping[str, str | None] = {
     "labels": "books",
     "schools": "schools",
     "sign-in": None,
+    "users": None,
 }
-"""The area of a router's tag. None: people and credentials, whose doors open to no key."""
+"""The area of a router's tag. None: people, credentials and their record, whose doors open to no key."""
 
 
 def only_reads(endpoint: Endpoint) -> Endpoint:

@@ -59,6 +59,12 @@ def linked_schools(service_account_id: UUID) -> Select[*tuple[Any, ...]]:
     )
 
 
+def links_of(service_account_ids: Collection[UUID]) -> Select[*tuple[Any, ...]]:
+    """Which schools these service accounts work for, as pairs of ids."""
+    link = ServiceAccountSchool
+    return select(link.service_account_id, link.school_id).where(link.service_account_id.in_(service_account_ids))
+
+
 def schools_among(identifiers: Collection[UUID]) -> Select[UUID]:
     """Those of the identifiers that are a school's."""
     return select(schools.c.wriveted_identifier).where(schools.c.wriveted_identifier.in_(identifiers))

@@ -10,6 +10,7 @@ from app.accounts.doors import KeyMaker, TokenIssuer
 from app.accounts.models import ServiceAccount
 from app.core.db import Session
 from app.core.guards import Caller, Permission
+from app.core.include import Include
 from app.core.paging import Pages
 from app.core.requests import Door
 from app.service_accounts import keys, service
@@ -23,6 +24,7 @@ from app.service_accounts.schemas import (
     ServiceAccountCreatedResponse,
     ServiceAccountCreateIn,
     ServiceAccountDetail,
+    ServiceAccountFound,
     ServiceAccountRotateIn,
     ServiceAccountUpdateIn,
 )
@@ -54,12 +56,12 @@ async def unborn_service_account() -> ServiceAccount:
 
 @router.get("/service-accounts")
 async def get_service_accounts(
-    caller: Caller, session: Session, pages: Pages, include_inactive: bool = False
-) -> list[ServiceAccountBrief]:
+    caller: Caller, session: Session, pages: Pages, include_inactive: bool = False, include: Include = None
+) -> list[ServiceAccountFound]:
     """The service accounts that you may read, by name: a school's staff, those that are linked to the school."""
     after = None if pages.after is None else (str(pages.after[0]), UUID(pages.after[1]))
     found = await service.list_service_accounts(
-        session, caller, include_inactive=include_inactive, after=after, skip=pages.skip, limit=pages.limit
+        session, caller, include, include_inactive=include_inactive, after=after, skip=pages.skip, limit=pages.limit
     )
     pages.offer_next(len(found), (found[-1].name, str(found[-1].id)) if found else None)
     return found
@@ -78,9 +80,10 @@ async def get_service_account(
     service_account: Annotated[ServiceAccount, Permission("read", service_account_by_id)],
     caller: Caller,
     session: Session,
+    include: Include = None,
 ) -> ServiceAccountDetail:
     """A service account with its schools, and what it did last."""
-    return await service.describe_service_account(session, caller, service_account)
+    return await service.describe_service_account(session, caller, service_account, include)
 
 
 @router.put("/service-account/{service_account_id}")

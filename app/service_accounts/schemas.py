@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, field_val
 from pydantic.config import JsonDict
 
 from app.accounts.models import ServiceAccountType
+from app.core.include import WithPermissions
 from app.core.schemas import Input, JsonObject, Name, Schema
 from app.core.scopes import Scope
 from app.events.schemas import EventBrief
@@ -31,7 +32,11 @@ class LinkedSchool(Schema):
     country_code: str
 
 
-class ServiceAccountDetail(ServiceAccountBrief):
+class ServiceAccountFound(ServiceAccountBrief, WithPermissions):
+    """A service account in a list."""
+
+
+class ServiceAccountDetail(ServiceAccountBrief, WithPermissions):
     is_vendor: bool
     info: JsonObject | None
     expires_at: datetime | None

@@ -13,12 +13,14 @@ from app.accounts.service import Issuer
 from app.audit.service import note
 from app.core.account import Account
 from app.core.errors import Conflict, FieldError, Invalid, NotFound, pointer
+from app.core.include import Included, permissions_if
 from app.events.queries import latest_events_of
 from app.events.schemas import EventBrief
 from app.events.service import record
 from app.service_accounts.queries import (
     last_use_of,
     linked_schools,
+    links_of,
     schools_among,
     service_account_with_links,
     service_accounts_visible,
@@ -30,6 +32,7 @@ from app.service_accounts.schemas import (
     ServiceAccountCreatedResponse,
     ServiceAccountCreateIn,
     ServiceAccountDetail,
+    ServiceAccountFound,
     ServiceAccountUpdateIn,
 )
 
@@ -39,19 +42,28 @@ LATEST_EVENTS = 20
 async def list_service_accounts(
     session: AsyncSession,
     account: Account,
+    include: Included = None,
     *,
     include_inactive: bool,
     after: tuple[str, UUID] | None,
     skip: int,
     limit: int,
-) -> list[ServiceAccountBrief]:
-    """One page of the service accounts that the account may read, by name."""
+) -> list[ServiceAccountFound]:
+    """One page of the service accounts that the account may read, by name; permissions take one more statement."""
     found = await session.execute(
         service_accounts_visible(
             account.principals, include_inactive=include_inactive, after=after, skip=skip, limit=limit
         )
     )
-    return [ServiceAccountBrief.model_validate(row) for row in found]
+    accounts = [ServiceAccountFound.model_validate(row) for row in found]
+    if include:
+        links: dict[UUID, list[ServiceAccountSchool]] = {each.id: [] for each in accounts}
+        for id_, school_id in await session.execute(links_of(links)):
+            links[id_].append(ServiceAccountSchool(school_id=school_id))
+        for each in accounts:
+            asked = ServiceAccount(id=each.id, links=links[each.id])
+            each.permissions = permissions_if(include, asked, account.principals)
+    return accounts
 
 
 async def get_service_account(
@@ -66,7 +78,7 @@ async def get_service_account(
 
 
 async def describe_service_account(
-    session: AsyncSession, account: Account, service_account: ServiceAccount
+    session: AsyncSession, account: Account, service_account: ServiceAccount, include: Included = None
 ) -> ServiceAccountDetail:
     """A service account with its schools, and with what it did last as far as the account may read that."""
     schools = await session.execute(linked_schools(service_account.id))
@@ -81,6 +93,7 @@ async def describe_service_account(
         updated_at=service_account.updated_at,
         events=[EventBrief.model_validate(event) for event in events],
         schools=[LinkedSchool.model_validate(school) for school in schools],
+        permissions=permissions_if(include, service_account, account.principals),
     )
 
 

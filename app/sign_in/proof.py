@@ -47,7 +47,7 @@ class SignInRefused(Unauthenticated):
 
     def __init__(self, detail: str = "", *, subject: str | None = None) -> None:
         super().__init__(detail)
-        self.on_record("sign_in.refused", subject=subject, method=self.method, reason=self.code)
+        self.on_record("sign_in.refused", subject=subject, method=self.method)
 
 
 class IdTokenInvalid(SignInRefused):

@@ -6,9 +6,8 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from app.accounts.models import UserAccountType
 from app.core.schemas import Input, Schema
-from app.people.schemas import UserInfo, WrivetedAdminDetail
+from app.people.schemas import PersonDetail
 from app.service_accounts.schemas import ServiceAccountBrief
 
 ID_TOKEN_EXAMPLE = "eyJhbGciOiJSUzI1NiIsImtpZCI6Ij…"  # noqa: S105  the beginning of one
@@ -19,27 +18,12 @@ IdToken = Annotated[
 ]
 
 
-class PersonDetail(Schema):
-    """What is told of every kind of person."""
-
-    id: UUID
-    type: UserAccountType
-    name: str
-    email: str | None
-    is_active: bool
-    last_login_at: datetime | None
-    info: UserInfo | None
-    created_at: datetime
-    updated_at: datetime
-    newsletter: bool
-
-
 class AuthenticatedAccountBrief(Schema):
     """Who you are: a person in ``user``, a program in ``service_account``."""
 
     account_type: Literal["user", "service_account"]
     token_expiry: datetime
-    user: WrivetedAdminDetail | PersonDetail | None
+    user: PersonDetail | None
     service_account: ServiceAccountBrief | None
 
 

@@ -2,11 +2,13 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import ServiceAccountType, User, WrivetedAdmin
+from app.accounts.models import ServiceAccountType
 from app.core.account import Account
-from app.people.schemas import WrivetedAdminDetail
+from app.people.schemas import PersonDetail
+from app.people.service import find_person
+from app.people.shapes import detail
 from app.service_accounts.schemas import ServiceAccountBrief
-from app.sign_in.schemas import AuthenticatedAccountBrief, PersonDetail
+from app.sign_in.schemas import AuthenticatedAccountBrief
 
 
 async def describe_caller(session: AsyncSession, account: Account) -> AuthenticatedAccountBrief:
@@ -24,8 +26,6 @@ async def describe_caller(session: AsyncSession, account: Account) -> Authentica
     )
 
 
-async def describe_person(session: AsyncSession, account: Account) -> WrivetedAdminDetail | PersonDetail:
+async def describe_person(session: AsyncSession, account: Account) -> PersonDetail:
     """A person, to itself."""
-    user = await session.get_one(User, account.id)
-    shape = WrivetedAdminDetail if isinstance(user, WrivetedAdmin) else PersonDetail
-    return shape.model_validate(user)
+    return detail(await find_person(session, account.id), account.principals)

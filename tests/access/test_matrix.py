@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import (
@@ -38,6 +38,7 @@ from app.events.models import TIMELINE_PREFIX, Event, EventLevel
 from app.labels.models import LabelSet
 from app.schools.models import School, SchoolState
 from app.sign_in.models import SignInSession
+from tests.books.catalogue import new_isbn
 from tests.oracle import oracle
 
 USERS = {
@@ -123,7 +124,7 @@ async def build(session: AsyncSession) -> World:
     work = Work(title="Work", match_title="work")
     catalogue = {
         "Work": work,
-        "Edition": Edition(isbn="9780439023481", sort_title="edition"),
+        "Edition": Edition(isbn=new_isbn(), sort_title="edition"),
         "Author": Author(last_name="A", name_key="a"),
         "Illustrator": Illustrator(last_name="B", name_key="b"),
     }
@@ -188,6 +189,8 @@ def accounts(world: World) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 async def world(session: AsyncSession) -> World:
+    """The decisions of one object are many, and the transaction idles meanwhile."""
+    await session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
     return await build(session)
 
 

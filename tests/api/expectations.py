@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tests.api.targets import Row, Target
 from tests.books.catalogue import new_isbn
@@ -12,11 +12,12 @@ from tests.oracle.oracle import decide
 
 @dataclass(frozen=True)
 class Asked:
-    """A permission on a resource. ``body`` makes a request that succeeds for who holds it."""
+    """A permission on a resource. ``body`` and ``query`` make a request that succeeds for who holds it."""
 
     resource: str
     permission: str
     body: Callable[[Target], Any] = lambda target: None
+    query: Callable[[Target], dict[str, str]] = lambda target: {}
 
     def granted_to(self, account: Row, target: Target) -> bool:
         return decide(self.resource, self.permission, account, row_of(self.resource, target, account))
@@ -31,7 +32,9 @@ def row_of(resource: str, target: Target, account: Row) -> Row:
         "CollectionItem": {"collection": collection},
         "ServiceAccount": {"schools": [target.school]},
         "OwnAccount": {"user": account["id"]},
-        "SignInSession": {"user": target.user},
+        "SignInSession": {"user": target.student},
+        "Student": {"id": target.student, "school": target.bare_school},
+        "Educator": {"school": target.school},
         "Event": {"school": target.school, "title": "Huey: Book reviewed", "level": "normal"},
     }
     return rows.get(resource, {})
@@ -46,8 +49,16 @@ def _school(target: Target) -> dict[str, Any]:
     }
 
 
+def _educator(target: Target) -> dict[str, Any]:
+    return {"type": "educator", "name": "Edith Educator", "school_id": str(target.school)}
+
+
 def _rows(target: Target) -> list[dict[str, Any]]:
     return [{"info": {"title": f"Our School {uuid4()}"}, "copies_total": 2}]
+
+
+def explained(school: UUID) -> dict[str, str]:
+    return {"permission": "delete", "resource": "School", "id": str(school)}
 
 
 ANY_ACTIVE = Asked("Schools", "search")
@@ -120,13 +131,33 @@ EXPECTED: dict[str, Asked | None] = {
         lambda target: {"title": "Huey: Book reviewed", "level": "normal", "school_id": str(target.school)},
     ),
     "events_get_event_types": ANY_ACTIVE,
+    "audit_find": Asked("Audit", "read"),
+    "access_explain": Asked("School", "read", query=lambda target: explained(target.school)),
+    "users_get_users": ANY_ACTIVE,
+    "users_create_user": Asked("Educator", "create", _educator),
+    "users_get_user": Asked("Student", "read"),
+    "users_update_user": Asked("Student", "update", lambda target: {"newsletter": True}),
+    "users_delete_user": Asked("Student", "delete"),
+    "users_mint_token": Asked("Student", "mint-token", lambda target: {"hours": 1}),
+    "users_get_supporters": Asked("Student", "manage-supporters"),
+    "users_link_supporter": Asked("Student", "manage-supporters", lambda target: {"supporter_nickname": "Opa"}),
+    "users_unlink_supporter": Asked("Student", "manage-supporters"),
     "service_version": None,
     "service_database": None,
 }
 """By operationId; None: anybody may."""
 
-NAMED_IN_BODY = {"accounts_create_service_account", "collections_create", "events_create_event"}
+HIDDEN = {"access_explain"}
+"""Operations for which what the caller may not read does not exist: the same 404 for both."""
+NAMED_IN_BODY = {
+    "accounts_create_service_account",
+    "collections_create",
+    "events_create_event",
+    "users_create_user",
+}
 """Operations whose school stands in the body: one that does not exist is a fault of the input (422)."""
+NO_CONTENT = {"users_delete_user", "users_unlink_supporter"}
+"""Operations that answer 204."""
 
 PROVEN_IN_REQUEST = {
     "sign_in_exchange_firebase_token",

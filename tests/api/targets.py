@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from app.accounts.models import PublicReader, ServiceAccount, ServiceAccountSchool, ServiceAccountType
+from app.accounts.models import (
+    ServiceAccount,
+    ServiceAccountSchool,
+    ServiceAccountType,
+    Student,
+    Supporter,
+    SupporterReader,
+)
 from app.collections.models import Collection, CollectionItem
 from app.core.api_keys import ApiKeys
 from app.core.text import fold
@@ -21,8 +28,8 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book and a service account with a key; a school without a collection; and a
-    reader of no school, who is signed in."""
+    """A school with a collection of one book and a service account with a key; and a school that has no collection yet,
+    but a student, who is signed in, and whom a supporter cheers on."""
 
     school: UUID
     bare_school: UUID
@@ -30,7 +37,8 @@ class Target:
     item: int
     service_account: UUID
     api_key: UUID
-    user: UUID
+    student: UUID
+    supporter: UUID
     session: UUID
 
     @property
@@ -41,12 +49,13 @@ class Target:
             "collection_item_id": self.item,
             "service_account_id": self.service_account,
             "key_id": self.api_key,
-            "user_id": self.user,
+            "user_id": self.student,
+            "supporter_id": self.supporter,
             "session_id": self.session,
         }
 
 
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, *(uuid4() for _ in range(4)))
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, *(uuid4() for _ in range(5)))
 """Nothing of this exists."""
 
 
@@ -63,26 +72,24 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         await session.flush()
         items = [_item(collection) for collection in collections]
         accounts = [_account("kiosk", school.wriveted_identifier) for school in schools[:number]]
-        readers = [PublicReader(name="Reader of a target") for _ in range(number)]
-        session.add_all([*items, *accounts, *readers])
-        await session.flush()
-        signed_in = [_signed_in(reader) for reader in readers]
-        session.add_all(signed_in)
+        students = [_student(school.wriveted_identifier) for school in schools[number:]]
+        supporters = [Supporter(name="Sue Supporter") for _ in students]
+        session.add_all([*items, *accounts, *students, *supporters])
         await session.flush()
         keys = [_key(account) for account in accounts]
-        session.add_all(keys)
+        signed_in = [_signed_in(student) for student in students]
+        session.add_all([*keys, *signed_in, *(_link(*pair) for pair in zip(supporters, students, strict=True))])
         await session.flush()
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(collections, items, accounts, keys, signed_in, schools[number:], strict=True)
+    paired = zip(collections, items, accounts, keys, students, supporters, signed_in, schools[number:], strict=True)
     return [
-        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id, key.id, begun.user_id, begun.id)
-        for collection, item, account, key, begun, bare in paired
+        Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings)) for *belongings, bare in paired
     ]
 
 
-def _signed_in(reader: PublicReader) -> SignInSession:
+def _signed_in(student: Student) -> SignInSession:
     now = datetime.now(UTC)
-    return SignInSession(user_id=reader.id, method="firebase", authenticated_at=now, expires_at=now + HOUR)
+    return SignInSession(user_id=student.id, method="firebase", authenticated_at=now, expires_at=now + HOUR)
 
 
 def _school(**columns: Any) -> School:
@@ -107,6 +114,14 @@ def _item(collection: Collection) -> CollectionItem:
         copies_available=1,
         info={"title": "Our School"},
     )
+
+
+def _student(school: UUID) -> Student:
+    return Student(name="Kim K", first_name="Kim", last_name_initial="K", username="brave-otter-47", school_id=school)
+
+
+def _link(supporter: Supporter, student: Student) -> SupporterReader:
+    return SupporterReader(supporter_id=supporter.id, reader_id=student.id, supporter_nickname="Nana", is_active=True)
 
 
 def _account(kind: str, *schools: UUID, **columns: Any) -> ServiceAccount:
@@ -174,8 +189,12 @@ LINKED = [archetype for archetype in ACTIVE if archetype.has_schools]
 Body = Callable[[Target], Any]
 
 
-async def call(client: Client, operation: Operation, target: Target, body: Any) -> Any:
+async def call(
+    client: Client, operation: Operation, target: Target, body: Any, query: Mapping[str, str] | None = None
+) -> Any:
     """Send an operation at a target."""
-    options = {} if body is None else {"json": body}
+    options: dict[str, Any] = {} if body is None else {"json": body}
+    if query:
+        options["params"] = query
     path = operation.at(**target.in_path).removeprefix("/v1")
     return await client.request(operation.method, path, **options)

@@ -90,6 +90,15 @@ async def add_item(library: Library) -> None:
     assert answer.status_code == 200
 
 
+async def add_refusal(library: Library) -> None:
+    reader = await library.world.public_reader()
+    assert (await reader.get(f"/school/{library.school}")).status_code == 403
+
+
+async def add_person(library: Library) -> None:
+    await library.world.public_reader(is_active=CHANCE.random() < 0.7)
+
+
 LISTS = [
     Listing("schools", "/schools", lambda row: row["wriveted_identifier"], add_school),
     Listing("schools found", "/schools?q=annandale&state=NSW", lambda row: row["wriveted_identifier"], add_school),
@@ -98,10 +107,14 @@ LISTS = [
     Listing("event types", "/event-types", lambda row: row, add_event),
     Listing("service accounts", "/service-accounts", lambda row: row["id"], add_service_account),
     Listing("keys", "/service-account/{program}/keys", lambda row: row["id"], add_key),
+    Listing("users", "/users", lambda row: row["id"], add_person),
+    Listing("users found", "/users?q=rob&type=public", lambda row: row["id"], add_person),
     Listing("editions", "/editions", lambda row: row["isbn"], add_edition),
     Listing("editions found", "/editions?query=matilda", lambda row: row["isbn"], add_edition),
     Listing("items", "/collection/{collection}/items", lambda row: row["id"], add_item),
     Listing("items found", "/collection/{collection}/items?query=matilda", lambda row: row["id"], add_item),
+    Listing("audit", "/audit", lambda row: row["id"], add_refusal),
+    Listing("audit found", "/audit?action=access.denied&outcome=refused", lambda row: row["id"], add_refusal),
     Listing("items of a school", "/school/{school}/collection", lambda row: row["id"], add_item),
 ]
 
@@ -118,7 +131,8 @@ async def library(make_database: Callable[[], str]) -> AsyncIterator[Library]:
         collection = await world.collection(school)
         admin, other, program = await world.admin(), await world.admin(), await world.service("kiosk")
         made = Library(world, app, admin, other, str(school.wriveted_identifier), str(collection.id), program)
-        for add in (add_school, add_event, add_service_account, add_key, add_edition, add_item):
+        adding = (add_school, add_event, add_service_account, add_key, add_person, add_edition, add_item, add_refusal)
+        for add in adding:
             for _ in range(ROWS):
                 await add(made)
         await add_ties(made)

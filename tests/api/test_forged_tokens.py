@@ -23,20 +23,22 @@ from tests.world import HOUR, World
 OTHER_KEY = "an-other-environment-signs-with-this-key"
 
 
-NOW = datetime.now(UTC) + timedelta(minutes=5)
-"""The clock stands still for forgeries: one that is good from 11 seconds on would be good while the test runs."""
+@pytest.fixture
+def now() -> datetime:
+    """The clock stands still for forgeries: one that is good from 11 seconds on would be good while the test runs."""
+    return datetime.now(UTC) + timedelta(minutes=5)
 
 
 @pytest.fixture(autouse=True)
-def tokens(app: FastAPI, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Tokens:
-    tokens = Tokens.of(settings, clock=lambda: NOW)
+def tokens(app: FastAPI, settings: Settings, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Tokens:
+    tokens = Tokens.of(settings, clock=lambda: now)
     monkeypatch.setitem(app.state._state, "tokens", tokens)
     return tokens
 
 
 @pytest.fixture
-def corpus(tokens: Tokens) -> list[tuple[str, str]]:
-    return [(name, token) for name, token in forgeries(tokens, NOW) if sendable(token)]
+def corpus(tokens: Tokens, now: datetime) -> list[tuple[str, str]]:
+    return [(name, token) for name, token in forgeries(tokens, now) if sendable(token)]
 
 
 @pytest.fixture
@@ -82,10 +84,10 @@ async def test_every_forgery_is_refused_by_every_operation_in_the_same_words(
 
 
 async def test_the_genuine_token_that_the_forgeries_vary_gets_past_the_first_gate(
-    app: FastAPI, tokens: Tokens, leases: list[None]
+    app: FastAPI, tokens: Tokens, now: datetime, leases: list[None]
 ) -> None:
     """It is of nobody: only the database can tell, so it is asked, and the answer is the same."""
-    token = genuine(tokens, NOW)
+    token = genuine(tokens, now)
     answer = await send(app, "GET", "/v1/auth/me", {"Authorization": f"Bearer {token}"})
     assert refusal(answer) == refusal(await call(app, GUARDED[0], "Bearer forged"))
     assert leases, "the corpus proves nothing if this one is refused before"
@@ -178,8 +180,10 @@ async def test_no_credential_and_no_bearer_token_are_refused(
     assert leases == []
 
 
-async def test_a_token_that_is_too_long_is_refused(app: FastAPI, tokens: Tokens, leases: list[None]) -> None:
-    too_long = [token for _, token in forgeries(tokens, NOW) if token.isascii() and len(token) > 4_096]
+async def test_a_token_that_is_too_long_is_refused(
+    app: FastAPI, tokens: Tokens, now: datetime, leases: list[None]
+) -> None:
+    too_long = [token for _, token in forgeries(tokens, now) if token.isascii() and len(token) > 4_096]
     answers = [await call(app, GUARDED[0], f"Bearer {token}") for token in too_long]
     assert len(answers) > 10
     assert {answer.status for answer in answers} == {401, 431}

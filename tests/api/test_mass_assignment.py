@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.accounts.models import ServiceAccount, User
+from app.accounts.models import Educator, Parent, Reader, ServiceAccount, Student, SupporterReader, User
 from app.books.models import Edition, Work
 from app.collections.models import Collection, CollectionItem
 from app.core.db import Base
@@ -47,9 +47,11 @@ ACCOUNT = "SELECT to_jsonb(t) FROM service_accounts t WHERE id = :account"
 KEYS = "SELECT jsonb_agg(to_jsonb(t) ORDER BY id) FROM api_keys t WHERE service_account_id = :account"
 BARE = "SELECT count(*) FROM collections WHERE school_id = :bare"
 EVENTS = "SELECT count(*) FROM events WHERE school_id = :school"
-USER = "SELECT to_jsonb(t) FROM users t WHERE id = :user"
+STAFF = "SELECT count(*) FROM educators WHERE school_id = :school"
+PERSON = "SELECT to_jsonb(u) || to_jsonb(s) FROM users u JOIN students s USING (id) WHERE id = :student"
+LINK = "SELECT to_jsonb(t) FROM supporter_reader_association t WHERE reader_id = :student"
 STRICT: dict[str, Written] = {
-    "sign_in_change_email": Written((User,), row=USER),
+    "sign_in_change_email": Written((User,), row=PERSON),
     "accounts_create_service_account": Written((ServiceAccount,)),
     "accounts_update_service_account": Written((ServiceAccount,), row=ACCOUNT),
     "accounts_rotate_service_account_credential": Written((ServiceAccount,), row=ACCOUNT),
@@ -64,6 +66,10 @@ STRICT: dict[str, Written] = {
     "collections_add_item": Written((CollectionItem,), row=ITEMS),
     "editions_create": Written((Edition, Work)),
     "events_create_event": Written((Event,), row=EVENTS),
+    "users_create_user": Written((User, Reader, Student, Educator, Parent), row=STAFF),
+    "users_update_user": Written((User, Reader, Student, Educator, Parent), row=PERSON),
+    "users_mint_token": Written((User,), row=PERSON),
+    "users_link_supporter": Written((SupporterReader,), row=LINK),
 }
 BULK: dict[str, Written] = {
     "collections_replace_items": Written((CollectionItem,), at=(0,), row=ITEMS),
@@ -132,7 +138,7 @@ async def row_of(world: World, written: Written, target: Target) -> Any:
         "bare": target.bare_school,
         "collection": target.collection,
         "account": target.service_account,
-        "user": target.user,
+        "student": target.student,
     }
     async with world.session() as session:
         used = {name: value for name, value in values.items() if f":{name}" in written.row}

@@ -8,13 +8,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import update
 
-from app.accounts.models import PublicReader, User
+from app.accounts.models import PublicReader
 from app.accounts.service import Issuer
 from app.sign_in import sessions
 from app.sign_in.schemas import SessionToken
@@ -67,10 +65,12 @@ def of_person(kind: str, door: Door, world: World, admin: Client, held: list[Ses
         "log out everywhere": ("POST", "/auth/logout-everywhere", tokens.access_token),
         "end session from another": ("DELETE", f"/auth/session/{claims.session}", other.access_token),
         "admin ends all sessions": ("DELETE", f"/user/{claims.id}/sessions", admin.token),
+        "deactivate person": ("PATCH", f"/user/{claims.id}", admin.token),
     }
+    body = {"json": {"is_active": False}} if kind == "deactivate person" else {}
     assert tokens.refresh_token is not None
     return Revocation(
-        (lambda: _status(door.ask(*asked[kind]))) if kind in asked else (lambda: _deactivate(world, claims.id)),
+        lambda: _status(door.ask(*asked[kind], **body)),
         [tokens.access_token],
         [tokens.refresh_token],
     )
@@ -87,12 +87,6 @@ async def _of_program(kind: str, world: World, admin: Client) -> Revocation:
 
 async def _status(answer: Awaitable[httpx.Response]) -> int:
     return (await answer).status_code
-
-
-async def _deactivate(world: World, user_id: UUID) -> int:
-    async with world.session() as session:
-        await session.execute(update(User).where(User.id == user_id).values(is_active=False))
-    return 200
 
 
 async def race(door: Door, it: Revocation) -> tuple[int, list[str]]:
