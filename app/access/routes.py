@@ -10,6 +10,7 @@ from app.access.schemas import AccessExplanation
 from app.access.service import Question
 from app.core.db import Session
 from app.core.guards import Caller
+from app.core.openapi import problem
 from app.core.requests import Door
 
 router = APIRouter(prefix="/v1", tags=["access"], route_class=Door)
@@ -19,7 +20,13 @@ UUID_TEXT = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 AccountName = Annotated[str, StringConstraints(pattern=f"^(user|service_account):{UUID_TEXT}$")]
 
 
-@router.get("/access/explain")
+@router.get(
+    "/access/explain",
+    responses={
+        403: problem("`account` is another account, and you are no administrator."),
+        404: problem("There is no such object or account, or you may not read it."),
+    },
+)
 async def explain(
     caller: Caller,
     session: Session,
