@@ -25,7 +25,8 @@ from app.sign_in import routes as sign_in
 
 DESCRIPTION = """Helps children find books that they will love, out of the books that their own school library holds.
 
-Send a token with every request: `Authorization: Bearer <token>`. Refusals are problem documents (RFC 9457): their
+Send a token or an API key with every request: `Authorization: Bearer <token or key>`, or the key as `X-Api-Key`; an
+operation names the scope that a key needs in `x-required-scope`. Refusals are problem documents (RFC 9457): their
 `code` is stable, their `type` leads to a page that says what to do. Lists take `limit` (100, at most 1,000) and name
 their next page in the header `Link`.
 """

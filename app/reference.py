@@ -1,8 +1,9 @@
 """What the code says of itself, kept under ``docs/``: a change of rights or of the interface is then seen as a diff."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from pydantic import SecretStr
@@ -133,11 +134,18 @@ def _words(permissions: Permissions) -> str:
 
 
 def _doors(app: FastAPI) -> Iterator[str]:
-    yield "| door | asks |\n|---|---|"
+    yield "| door | asks | scope of an API key |\n|---|---|---|"
     described = app.openapi()["paths"]
     for route in sorted((each for each in app.routes if isinstance(each, Door)), key=lambda each: each.path):
         for method in sorted(route.methods or ()):
             operation = described[route.path][method.lower()]
             asked = operation.get("x-required-permission")
             anybody = "any active account" if operation.get("security") else "nothing: it is public"
-            yield f"| `{method} {route.path}` | {asked or anybody} |"
+            yield f"| `{method} {route.path}` | {asked or anybody} | {_scope(operation)} |"
+
+
+def _scope(operation: Mapping[str, Any]) -> str:
+    """What a key needs for an operation; empty where none opens it, or none is needed."""
+    if not any("ApiKey" in scheme for scheme in operation.get("security", ())):
+        return ""
+    return str(operation.get("x-required-scope", "any"))

@@ -1,15 +1,18 @@
-"""The account behind a verified token: one statement for each request, so that what changes there counts at once."""
+"""The account behind a verified token or an API key: one statement for each request, so that what changes there counts
+at once."""
 
+import hmac
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, assert_never
 from uuid import UUID
 
 from app.accounts.models import ServiceAccountType, UserAccountType
 from app.accounts.principals import NOBODYS, of_service_account, of_user
 from app.core.account import Account, AccountKind
+from app.core.acquaintances import Credential
+from app.core.api_keys import ApiKey
 from app.core.db import Transaction
-from app.core.errors import Unauthenticated
-from app.core.security import Claims
+from app.core.security import Claims, refusal
 
 # What an account holds, if it is active: a service account until it expires, a student while the school is active.
 SERVICE_ACCOUNT_HOLDINGS = """
@@ -18,6 +21,22 @@ SERVICE_ACCOUNT_HOLDINGS = """
     FROM service_accounts
     WHERE id = %(id)s AND is_active
       AND (expires_at IS NULL OR expires_at > now())
+"""
+# A key speaks for its account while the account is active, and neither the account nor the key has expired; until it is
+# revoked.
+API_KEY = """
+    SELECT id, type, name, is_vendor,
+           ARRAY(SELECT school_id FROM service_account_schools WHERE service_account_id = service_accounts.id),
+           key.secret_hash, key.scopes, key.school_ids, key.created_at, key.expires_at
+    FROM (SELECT service_account_id, secret_hash, scopes, school_ids, created_at, expires_at
+          FROM api_keys
+          WHERE public_id = %(public_id)s AND revoked_at IS NULL AND expires_at > now()) AS key
+    JOIN service_accounts ON service_accounts.id = key.service_account_id
+    WHERE is_active AND (service_accounts.expires_at IS NULL OR service_accounts.expires_at > now())
+"""
+NOTE_USE = """
+    INSERT INTO credential_uses (credential, used_at) VALUES (%(credential)s, now())
+    ON CONFLICT (credential) DO UPDATE SET used_at = excluded.used_at
 """
 USER_HOLDINGS = """
     SELECT users.type, users.name, coalesce(students.school_id, educators.school_id), students.class_group_id,
@@ -51,11 +70,25 @@ USER = f"""{USER_HOLDINGS}
 """
 
 
-async def authenticate(transaction: Transaction, claims: Claims) -> Account:
-    """Who is asking; ``Unauthenticated``, always the same, for an account that is unknown, inactive or revoked."""
-    if claims.kind == "service-account":
-        return await _service_account(transaction, claims)
-    return await _user(transaction, claims)
+async def authenticate(transaction: Transaction, credential: Credential, *, noting_use: bool = False) -> Account:
+    """Who is asking; ``Unauthenticated``, always the same, for what is unknown, inactive, expired or revoked.
+
+    ``noting_use`` also writes down when a program's credential was used: for a transaction that ends at once.
+    """
+    match credential.kind:
+        case "user-account":
+            return await _user(transaction, credential)
+        case "service-account":
+            account = await _service_account(transaction, credential)
+            used = account.subject
+        case "api-key":
+            account = await _api_key(transaction, credential)
+            used = credential.name
+        case _:
+            assert_never(credential)
+    if noting_use:
+        await transaction.driver.execute(NOTE_USE, {"credential": used})
+    return account
 
 
 async def principals_of(transaction: Transaction, kind: AccountKind, id_: UUID) -> frozenset[str]:
@@ -71,7 +104,7 @@ async def _service_account(transaction: Transaction, claims: Claims) -> Account:
     values = {"id": claims.id, "issued_at": claims.issued_at, "version": claims.version}
     row = await (await transaction.driver.execute(SERVICE_ACCOUNT, values)).fetchone()
     if row is None:
-        raise _refusal()
+        raise refusal()
     return Account("service_account", claims.id, row[0], row[1], _of_service_account(row), claims)
 
 
@@ -80,11 +113,21 @@ def _of_service_account(row: Sequence[Any]) -> frozenset[str]:
     return of_service_account(ServiceAccountType(kind), schools, is_vendor=is_vendor)
 
 
+async def _api_key(transaction: Transaction, key: ApiKey) -> Account:
+    row = await (await transaction.driver.execute(API_KEY, {"public_id": key.public_id})).fetchone()
+    if row is None or not hmac.compare_digest(row[5], key.secret_hash):
+        raise refusal()
+    account_id, kind, name, is_vendor, schools, _, scopes, only, created_at, expires_at = row
+    principals = of_service_account(ServiceAccountType(kind), schools, is_vendor=is_vendor, only=only)
+    claims = Claims("service-account", account_id, key.public_id, created_at, expires_at)
+    return Account("service_account", account_id, kind, name, principals, claims, frozenset(scopes))
+
+
 async def _user(transaction: Transaction, claims: Claims) -> Account:
     values = {"id": claims.id, "issued_at": claims.issued_at, "session": claims.session}
     row = await (await transaction.driver.execute(USER, values)).fetchone()
     if row is None:
-        raise _refusal()
+        raise refusal()
     return Account("user", claims.id, row[0], row[1], _of_user(claims.id, row), claims)
 
 
@@ -93,7 +136,3 @@ def _of_user(user_id: UUID, row: Sequence[Any]) -> frozenset[str]:
     return of_user(
         user_id, UserAccountType(kind), school=school, class_group=class_group, parent=parent, readers=readers
     )
-
-
-def _refusal() -> Unauthenticated:
-    return Unauthenticated("The token is not valid.", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})

@@ -19,6 +19,7 @@ class Account:
     name: str
     principals: frozenset[str]
     claims: Claims
+    """The token; of an API key what a token would say: from when until when it speaks for which account."""
     scopes: frozenset[str] | None = None
     """What an API key narrows the account to; None: the credential is a token, and narrows nothing."""
 

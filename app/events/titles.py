@@ -1,6 +1,9 @@
 """Titles that the system itself emits: an event of that title is evidence, so only an administrator may post one."""
 
 SYSTEM_TITLES = (
+    "API key created",
+    "API key revoked",
+    "API key rotated",
     "Booklist created",
     "Bulk created schools",
     "Bulk editions added",

@@ -71,6 +71,12 @@ EXPECTED: dict[str, Asked | None] = {
     "accounts_rotate_service_account_credential": Asked(
         "ServiceAccount", "update", lambda target: {"overlap_hours": 1}
     ),
+    "accounts_get_api_keys": Asked("ServiceAccount", "update"),
+    "accounts_create_api_key": Asked(
+        "ServiceAccount", "update", lambda target: {"name": "Push", "scopes": ["books:read"]}
+    ),
+    "accounts_rotate_api_key": Asked("ServiceAccount", "update", lambda target: {"overlap_hours": 1}),
+    "accounts_revoke_api_key": Asked("ServiceAccount", "update"),
     "schools_find": Asked("Schools", "search"),
     "schools_create_many": Asked("Schools", "batch", lambda target: [_school(target)]),
     "schools_create": Asked("Schools", "create", _school),

@@ -40,6 +40,7 @@ class Library:
     other_admin: Client
     school: str
     collection: str
+    program: Client
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Listing:
         return self.name
 
     def at(self, library: Library) -> str:
-        return self.path.format(collection=library.collection, school=library.school)
+        return self.path.format(collection=library.collection, school=library.school, program=library.program.id)
 
 
 async def add_school(library: Library) -> None:
@@ -70,6 +71,10 @@ async def add_event(library: Library) -> None:
 
 async def add_service_account(library: Library) -> None:
     await library.world.service("kiosk")
+
+
+async def add_key(library: Library) -> None:
+    await library.world.key(library.program)
 
 
 async def add_edition(library: Library) -> None:
@@ -97,6 +102,7 @@ LISTS = [
     Listing("events found", "/events?query=Huey&level=normal", lambda row: row["id"], add_event),
     Listing("event types", "/event-types", lambda row: row, add_event),
     Listing("service accounts", "/service-accounts", lambda row: row["id"], add_service_account),
+    Listing("keys", "/service-account/{program}/keys", lambda row: row["id"], add_key),
     Listing("editions", "/editions", lambda row: row["isbn"], add_edition),
     Listing("editions found", "/editions?query=matilda", lambda row: row["isbn"], add_edition),
     Listing("items", "/collection/{collection}/items", lambda row: row["id"], add_item),
@@ -117,9 +123,9 @@ async def library(make_database: Callable[[], str]) -> AsyncIterator[Library]:
         world = World(database, http)
         school = await world.school()
         collection = await world.collection(school)
-        admin, other = await world.admin(), await world.admin()
-        made = Library(world, app, admin, other, str(school.wriveted_identifier), str(collection.id))
-        for add in (add_school, add_event, add_service_account, add_edition, add_item, add_refusal):
+        admin, other, program = await world.admin(), await world.admin(), await world.service("kiosk")
+        made = Library(world, app, admin, other, str(school.wriveted_identifier), str(collection.id), program)
+        for add in (add_school, add_event, add_service_account, add_key, add_edition, add_item, add_refusal):
             for _ in range(ROWS):
                 await add(made)
         await add_ties(made)
@@ -160,7 +166,7 @@ def test_every_list_with_a_cursor_is_tested() -> None:
         for operation in OPERATIONS
         if any(parameter["name"] == "cursor" for parameter in operation.described.get("parameters", ()))
     }
-    names = {"collection_id": "collection", "wriveted_identifier": "school"}
+    names = {"collection_id": "collection", "wriveted_identifier": "school", "service_account_id": "program"}
     assert {path.format(**{name: f"{{{short}}}" for name, short in names.items()}) for path in paths} == listed
 
 
