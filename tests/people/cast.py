@@ -119,8 +119,9 @@ def faults(answer: httpx.Response) -> list[tuple[str, str]]:
 
 
 async def audited(world: World, person: UUID | str) -> list[tuple[str, dict[str, Any]]]:
-    """What the audit says of somebody, in order."""
-    query = select(AuditRow.action, AuditRow.details).where(AuditRow.subject == f"user:{person}").order_by(AuditRow.id)
+    """What the audit says was done to somebody, in order."""
+    about = AuditRow.subject == f"user:{person}", AuditRow.action != "user.viewed"
+    query = select(AuditRow.action, AuditRow.details).where(*about).order_by(AuditRow.id)
     async with world.session() as session:
         return [(action, details) for action, details in await session.execute(query)]
 
