@@ -44,6 +44,7 @@ AREAS: Mapping[str, str | None] = {
     "labels": "books",
     "schools": "schools",
     "sign-in": None,
+    "users": None,
 }
 """The area of a router's tag. None: people, credentials and their record, whose doors open to no key."""
 

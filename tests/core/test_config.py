@@ -25,6 +25,7 @@ from app.core.server_facts import server_objections as objections
 
 ROOT = Path(__file__).parents[2]
 KEY = hashlib.sha256(b"a key").hexdigest()
+DATA_KEY = hashlib.sha256(b"a data key").hexdigest()
 OTHER_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"another key").digest()).decode()
 PASSWORD = base64.urlsafe_b64encode(hashlib.sha256(b"a password").digest()).decode().rstrip("=")
 HOST = "db.hueybooks.com"
@@ -32,12 +33,14 @@ GOOD = {
     "DATABASE_URL": f"postgresql://wriveted_app:{PASSWORD}@{HOST}/wriveted?sslmode=verify-full",
     "WRIVETED_PUBLIC_URL": "https://api.hueybooks.com",
     "WRIVETED_TOKEN_KEYS": f"{KEY},{OTHER_KEY}",
+    "WRIVETED_DATA_KEYS": DATA_KEY,
     "WRIVETED_TOKEN_ISSUER": "https://api.hueybooks.com",
     "WRIVETED_TOKEN_AUDIENCE": "https://api.hueybooks.com/v1",
     "WRIVETED_CORS_ORIGINS": "https://app.hueybooks.com,https://hueybooks.com:8443",
     "WRIVETED_TRUSTED_PROXIES": "10.1.0.0/16,192.0.2.7,2001:db8::/32",
     "WRIVETED_INTERNAL_AUDIENCE": "https://internal-abc-ts.a.run.app",
     "WRIVETED_INTERNAL_SERVICE_ACCOUNT": "tasks@huey-books.iam.gserviceaccount.com",
+    "WRIVETED_FIREBASE_PROJECT_ID": "huey-books-prod",
     "PATH": "/usr/bin",
 }
 MISSING = ""
@@ -72,6 +75,9 @@ INSECURE = [
     ("WRIVETED_TOKEN_KEYS", f"change-me-{OTHER_KEY}"),
     ("WRIVETED_TOKEN_KEYS", f"{KEY},{'0123456789abcdef' * 4}"),
     ("WRIVETED_TOKEN_KEYS", f"{KEY},{PASSWORD}"),
+    ("WRIVETED_DATA_KEYS", "0123456789abcdef" * 4),
+    ("WRIVETED_DATA_KEYS", f"change-me-{DATA_KEY}"),
+    ("WRIVETED_DATA_KEYS", f"{DATA_KEY},{PASSWORD}"),
     ("WRIVETED_TOKEN_ISSUER", "http://localhost:8000"),
     ("WRIVETED_TOKEN_ISSUER", "localhost"),
     ("WRIVETED_TOKEN_ISSUER", "https://127.0.0.1/v1"),
@@ -112,6 +118,10 @@ INSECURE = [
     ("DATABASE_URL", database(host="", query="host=/run/postgresql&hostaddr=203.0.113.5")),
     ("DATABASE_URL", database(query="sslmode=verify-full&user=postgres")),
     ("DATABASE_URL", database(query="sslmode=verify-full&options=-c%20statement_timeout%3D0")),
+    ("WRIVETED_FIREBASE_PROJECT_ID", MISSING),
+    ("WRIVETED_FIREBASE_CERTIFICATES_URL", "https://certificates.hueybooks.com/securetoken"),
+    ("WRIVETED_FIREBASE_ACCOUNTS_URL", "https://accounts.hueybooks.com"),
+    ("WRIVETED_FIREBASE_EMULATOR_HOST", "localhost:9099"),
     ("FIREBASE_AUTH_EMULATOR_HOST", "localhost:9099"),
     ("STORAGE_EMULATOR_HOST", "http://localhost:4443"),
     ("PUBSUB_EMULATOR_HOST", "pubsub.hueybooks.com:8085"),
@@ -132,6 +142,13 @@ WRONG = [
     ("WRIVETED_TOKEN_KEYS", f'["{KEY}'),
     ("WRIVETED_TOKEN_KEYS", f'["{KEY}", 1234567890]'),
     ("WRIVETED_TOKEN_KEYS", ",,"),
+    ("WRIVETED_DATA_KEYS", MISSING),
+    ("WRIVETED_DATA_KEYS", DATA_KEY[:31]),
+    ("WRIVETED_DATA_KEYS", f"{DATA_KEY},{DATA_KEY}"),
+    ("WRIVETED_DATA_KEYS", KEY),
+    ("WRIVETED_DATA_KEYS", f"{DATA_KEY},{OTHER_KEY}"),
+    ("WRIVETED_STUDENT_TOKEN_LIFETIME", "PT13H"),
+    ("WRIVETED_CLASS_CODE_LIFETIME", "366 days"),
     ("WRIVETED_TOKEN_ISSUER", "https://api.huey books.com"),
     ("WRIVETED_TOKEN_AUDIENCE", "x" * 256),
     ("WRIVETED_PUBLIC_URL", "api.hueybooks.com"),
@@ -186,6 +203,14 @@ WRONG = [
     ("WRIVETED_SERVICE_TOKEN_LIFETIME", "730 days"),
     ("WRIVETED_MINTED_TOKEN_LIFETIME", "90 days"),
     ("WRIVETED_MINTED_TOKEN_LIFETIME", "-PT1H"),
+    ("WRIVETED_ACCESS_TOKEN_LIFETIME", "PT16M"),
+    ("WRIVETED_SESSION_LIFETIME", "P31D"),
+    ("WRIVETED_STUDENT_SESSION_LIFETIME", "PT13H"),
+    ("WRIVETED_FIREBASE_STAFF_SIGN_IN_AGE", "PT13H"),
+    ("WRIVETED_FIREBASE_PROJECT_ID", "Huey Books"),
+    ("WRIVETED_FIREBASE_PROVIDERS", "google.com,anonymous"),
+    ("WRIVETED_FIREBASE_PROVIDERS", "custom"),
+    ("WRIVETED_FIREBASE_EMULATOR_HOST", "http://localhost:9099/"),
     ("WRIVETED_IDEMPOTENCY_RETENTION", "PT1H"),
     ("WRIVETED_DEBUG", "true"),
     ("WRIVETED_SQL_ECHO", "true"),
@@ -251,6 +276,8 @@ def test_all_problems_are_told_at_once() -> None:
     assert {problem.partition(": ")[0] for problem in found} == {
         *("WRIVETED_X", "A_EMULATOR_HOST", "WRIVETED_MAX_BODY", "WRIVETED_TOKEN_KEYS"),
         *("DATABASE_URL", "WRIVETED_PUBLIC_URL", "WRIVETED_TOKEN_ISSUER", "WRIVETED_TOKEN_AUDIENCE"),
+        "WRIVETED_DATA_KEYS",
+        "WRIVETED_FIREBASE_PROJECT_ID",
     }
 
 
@@ -363,7 +390,7 @@ def test_keys_for_other_purposes_are_derived_from_the_signing_key() -> None:
 def test_every_setting_is_described_and_every_number_has_a_floor_and_a_ceiling(name: str) -> None:
     field = Settings.model_fields[name]
     assert field.description
-    if isinstance(field.default, int | float | timedelta):
+    if isinstance(field.default, int | float | timedelta) and not isinstance(field.default, bool):
         bounds = {type(bound) for bound in field.metadata}
         assert bounds & {annotated_types.Gt, annotated_types.Ge}
         assert annotated_types.Le in bounds
