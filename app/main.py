@@ -14,6 +14,7 @@ from app.adapters.firebase_emulator import FirebaseEmulator
 from app.audit import routes as audit
 from app.audit.refusals import record_refusal
 from app.books import routes as books
+from app.classes import routes as classes
 from app.collections import routes as collections
 from app.core.config import Settings, settings
 from app.core.db import Database
@@ -39,6 +40,7 @@ ROUTERS = (
     service_accounts.router,
     people.router,
     schools.router,
+    classes.router,
     collections.router,
     labels.router,
     books.router,

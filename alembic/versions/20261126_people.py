@@ -161,6 +161,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("join_code_hash", name=op.f("uq_class_groups_join_code_hash")),
         sa.UniqueConstraint("school_id", "name", name=op.f("uq_class_groups_school_id_name")),
     )
+    op.create_index("ix_class_groups_name_id", "class_groups", ["name", "id"], unique=False)
     op.create_table(
         "educators",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -299,6 +300,7 @@ def downgrade() -> None:
     op.drop_table("readers")
     op.drop_index(op.f("ix_educators_school_id"), table_name="educators")
     op.drop_table("educators")
+    op.drop_index("ix_class_groups_name_id", table_name="class_groups")
     op.drop_table("class_groups")
     op.drop_table("supporters")
     op.drop_index(

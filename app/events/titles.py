@@ -8,6 +8,8 @@ SYSTEM_TITLES = (
     "Bulk created schools",
     "Bulk editions added",
     "Class Deleted",
+    "Class Updated",
+    "Class code rotated",
     "Collection Deleted",
     "Collection Reset",
     "Collection Update",

@@ -7,13 +7,16 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 
 from app.accounts.doors import TokenIssuer
+from app.classes.doors import ClassCodes
+from app.classes.schemas import StudentIdentity
 from app.core.db import Session, WritingSession
-from app.core.guards import Caller, Permission, public
+from app.core.guards import Caller, Permission, classroom, public
 from app.core.paging import Pages
 from app.core.requests import Door
 from app.core.scopes import opens_to_any_key
-from app.sign_in import identities, service, sessions
+from app.sign_in import class_codes, identities, service, sessions
 from app.sign_in.doors import FreshProof, ProofInBody, ProofInHeader, counted, own_account
+from app.sign_in.guesses import REFUSED, GuessToRegister, GuessToSignIn
 from app.sign_in.models import SignInSession
 from app.sign_in.schemas import (
     AuthenticatedAccountBrief,
@@ -137,3 +140,21 @@ async def end_sessions_of_user(
 ) -> SessionsEnded:
     """End all sessions of a person, and refuse every token that they were given until now."""
     return await sessions.end_all(session, caller, user_id)
+
+
+@router.post("/auth/class-code", dependencies=[classroom], responses=REFUSED)
+async def use_class_code(guess: GuessToSignIn, session: Session, issuer: TokenIssuer, codes: ClassCodes) -> Token:
+    """Sign in as a pupil: with your user name and the code of a class of your school.
+
+    Whatever is wrong with them is answered by the same 401. After some failures there are pauses: see `Retry-After`.
+    """
+    return await class_codes.sign_in(session, issuer, codes, guess)
+
+
+@router.post("/auth/register-student", dependencies=[classroom], responses=REFUSED)
+async def register_student(guess: GuessToRegister, session: Session, codes: ClassCodes) -> StudentIdentity:
+    """Become a pupil of a class, by its code and its school. The answer has the user name to sign in with.
+
+    A school and a code that do not belong together are answered by a 401, whatever is wrong with them.
+    """
+    return await class_codes.register(session, codes, guess)

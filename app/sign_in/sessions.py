@@ -44,6 +44,7 @@ async def begin(
     *,
     method: str,
     authenticated_at: datetime | None = None,
+    lifetime: timedelta | None = None,
     renewable: bool = False,
 ) -> SessionToken:
     """A new session of a person who has just proved who they are: one access token for all of it, or a short one and a
@@ -52,7 +53,8 @@ async def begin(
     await session.execute(update(User).where(User.id == user.id).values(last_login_at=now))
     old = SignInSession.user_id == user.id, SignInSession.expires_at < now - FORGOTTEN_AFTER
     await session.execute(delete(SignInSession).where(*old))
-    lifetime = _lifetime(issuer, user) if renewable else issuer.settings.user_token_lifetime
+    if lifetime is None:
+        lifetime = _lifetime(issuer, user) if renewable else issuer.settings.user_token_lifetime
     begun = SignInSession(
         user_id=user.id, method=method, authenticated_at=authenticated_at or now, expires_at=now + lifetime
     )

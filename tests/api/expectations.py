@@ -27,6 +27,7 @@ def row_of(resource: str, target: Target, account: Row) -> Row:
     """The row of a resource that a target stands for, or that the account itself does."""
     collection = {"school": target.school}
     rows: dict[str, Row] = {
+        "ClassGroup": {"id": target.class_group, "school": target.school},
         "School": {"id": target.school},
         "Collection": collection,
         "CollectionItem": {"collection": collection},
@@ -67,6 +68,8 @@ READ_COLLECTION = Asked("Collection", "read")
 
 EXPECTED: dict[str, Asked | None] = {
     "sign_in_get_current_account": ANY_ACTIVE,
+    "sign_in_use_class_code": None,
+    "sign_in_register_student": None,
     "sign_in_exchange_firebase_token": None,
     "sign_in_begin_firebase_session": None,
     "sign_in_refresh": None,
@@ -103,6 +106,12 @@ EXPECTED: dict[str, Asked | None] = {
     "schools_exists": None,
     "schools_bot": Asked("School", "read"),
     "schools_bookbot": Asked("School", "read"),
+    "classes_find": ANY_ACTIVE,
+    "classes_create": Asked("ClassGroup", "create", lambda target: {"name": f"Class {uuid4()}"}),
+    "classes_get": Asked("ClassGroup", "read"),
+    "classes_update": Asked("ClassGroup", "update", lambda target: {"note": "Room 12", "members": []}),
+    "classes_delete": Asked("ClassGroup", "delete"),
+    "classes_rotate_code": Asked("ClassGroup", "update"),
     "collections_create": Asked(
         "Collection", "create", lambda target: {"name": "Library", "school_id": str(target.bare_school)}
     ),
@@ -149,6 +158,8 @@ EXPECTED: dict[str, Asked | None] = {
 
 HIDDEN = {"access_explain"}
 """Operations for which what the caller may not read does not exist: the same 404 for both."""
+JUDGED_BY_BODY = {"sign_in_use_class_code", "sign_in_register_student"}
+"""Public operations that ask for a secret: the documentation's example is none, and is refused."""
 NAMED_IN_BODY = {
     "accounts_create_service_account",
     "collections_create",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,6 +14,7 @@ from app.accounts.models import (
     Supporter,
     SupporterReader,
 )
+from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
 from app.core.api_keys import ApiKeys
 from app.core.text import fold
@@ -28,8 +29,8 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book and a service account with a key; and a school that has no collection yet,
-    but a student, who is signed in, and whom a supporter cheers on."""
+    """A school with a collection of one book, a class and a service account with a key; and a school that has no
+    collection yet, but a student, who is signed in, and whom a supporter cheers on."""
 
     school: UUID
     bare_school: UUID
@@ -39,6 +40,7 @@ class Target:
     api_key: UUID
     student: UUID
     supporter: UUID
+    class_group: UUID
     session: UUID
 
     @property
@@ -48,6 +50,7 @@ class Target:
             "collection_id": self.collection,
             "collection_item_id": self.item,
             "service_account_id": self.service_account,
+            "id": self.class_group,
             "key_id": self.api_key,
             "user_id": self.student,
             "supporter_id": self.supporter,
@@ -55,7 +58,7 @@ class Target:
         }
 
 
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, *(uuid4() for _ in range(5)))
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, *(uuid4() for _ in range(6)))
 """Nothing of this exists."""
 
 
@@ -72,16 +75,18 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         await session.flush()
         items = [_item(collection) for collection in collections]
         accounts = [_account("kiosk", school.wriveted_identifier) for school in schools[:number]]
+        classes = [_class_group(school.wriveted_identifier) for school in schools[:number]]
         students = [_student(school.wriveted_identifier) for school in schools[number:]]
         supporters = [Supporter(name="Sue Supporter") for _ in students]
-        session.add_all([*items, *accounts, *students, *supporters])
+        session.add_all([*items, *accounts, *classes, *students, *supporters])
         await session.flush()
         keys = [_key(account) for account in accounts]
         signed_in = [_signed_in(student) for student in students]
         session.add_all([*keys, *signed_in, *(_link(*pair) for pair in zip(supporters, students, strict=True))])
         await session.flush()
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(collections, items, accounts, keys, students, supporters, signed_in, schools[number:], strict=True)
+    belongings = zip(collections, items, accounts, keys, students, supporters, classes, signed_in, strict=True)
+    paired = ((*each, bare) for each, bare in zip(belongings, schools[number:], strict=True))
     return [
         Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings)) for *belongings, bare in paired
     ]
@@ -122,6 +127,17 @@ def _student(school: UUID) -> Student:
 
 def _link(supporter: Supporter, student: Student) -> SupporterReader:
     return SupporterReader(supporter_id=supporter.id, reader_id=student.id, supporter_nickname="Nana", is_active=True)
+
+
+def _class_group(school: UUID) -> ClassGroup:
+    """A class whose code nobody knows."""
+    return ClassGroup(
+        school_id=school,
+        name=f"Class {uuid4()}",
+        join_code_hash=uuid4().bytes,
+        join_code_sealed=uuid4().bytes,
+        join_code_expires_at=datetime.now(UTC) + timedelta(days=365),
+    )
 
 
 def _account(kind: str, *schools: UUID, **columns: Any) -> ServiceAccount:

@@ -7,7 +7,15 @@ import pytest
 
 from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
 from app.events.models import Event, EventLevel
-from tests.api.expectations import EXPECTED, HIDDEN, NAMED_IN_BODY, NO_CONTENT, PROVEN_IN_REQUEST, Asked
+from tests.api.expectations import (
+    EXPECTED,
+    HIDDEN,
+    JUDGED_BY_BODY,
+    NAMED_IN_BODY,
+    NO_CONTENT,
+    PROVEN_IN_REQUEST,
+    Asked,
+)
 from tests.api.operations import OPERATIONS, Operation
 from tests.api.targets import ACTIVE, ARCHETYPES, NOWHERE, Archetype, Row, Target, call, targets
 from tests.books.catalogue import new_isbn
@@ -32,7 +40,9 @@ def expected_status(operation: Operation, asked: Asked | None, account: Row, tar
     if asked is None and operation.name in PROVEN_IN_REQUEST:
         return 401
     missing = target is NOWHERE
-    in_path = "{wriv" in operation.path or "_id}" in operation.path
+    in_path = "{wriv" in operation.path or "_id}" in operation.path or "{id}" in operation.path
+    if operation.name in JUDGED_BY_BODY:
+        return 422
     if asked is None:
         return 404 if missing and in_path else 200
     if not account["active"]:
@@ -101,7 +111,7 @@ async def test_anonymous_reaches_what_is_public_and_nothing_else(world: World) -
     target = (await targets(world, 1))[0]
     for operation in OPERATIONS:
         answer = await world.http.request(operation.method, operation.at(**target.in_path), json=operation.example)
-        refused = operation.guarded or operation.name in PROVEN_IN_REQUEST
+        refused = operation.guarded or operation.name in PROVEN_IN_REQUEST | JUDGED_BY_BODY
         assert answer.status_code == (401 if refused else 200), f"{operation}: {answer.text}"
         assert answer.headers.get("www-authenticate", "").startswith("Bearer" if refused else "")
         assert refused or "www-authenticate" not in answer.headers

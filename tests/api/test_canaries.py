@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType, Student
+from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
 from app.events.models import Event, EventLevel
 from tests.api.expectations import EXPECTED
@@ -29,6 +30,7 @@ ROWS = {
     "schools": "SELECT * FROM schools WHERE wriveted_identifier = :school",
     "collections": "SELECT * FROM collections WHERE school_id = :school",
     "collection_items": "SELECT * FROM collection_items WHERE collection_id = :collection",
+    "class_groups": "SELECT * FROM class_groups WHERE school_id = :school",
     "service_accounts": "SELECT * FROM service_accounts WHERE id = :account",
     "links": "SELECT * FROM service_account_schools WHERE school_id = :school",
     "events": "SELECT * FROM events WHERE school_id = :school",
@@ -70,6 +72,8 @@ async def make_victim(world: World) -> Victim:
         student = await session.get_one(Student, target.student)
         student.name, student.first_name, student.username = canary(), canary(), canary()
         student.email, student.info = f"{canary()}@example.com", {"phone_number": canary()}
+        group = await session.get_one(ClassGroup, target.class_group)
+        group.name, group.note = canary(), canary()
         item.info = {"title": canary(), "author": canary(), "other": {"shelf": canary()}}
         await session.flush()
         for level in EventLevel:
@@ -124,7 +128,9 @@ class Sender:
         return operation, f"{path}?{query}" if query else path, sent, self.body(operation)
 
     def any_value(self) -> str:
-        return self.random.choice([*self.victim.ids, str(self.own.school), str(self.own.collection), *STRANGE])
+        return self.random.choice(
+            [*self.victim.ids, str(self.own.school), str(self.own.collection), str(self.own.class_group), *STRANGE]
+        )
 
     def query(self, operation: Operation) -> Iterator[tuple[str, str]]:
         known = [each["name"] for each in operation.described.get("parameters", ()) if each["in"] == "query"]

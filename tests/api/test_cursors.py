@@ -79,6 +79,12 @@ async def add_key(library: Library) -> None:
     await library.world.key(library.program)
 
 
+async def add_class(library: Library) -> None:
+    name = f"{CHANCE.choice(['Readers', 'readers', 'Écoliers', 'ZZ'])} {CHANCE.random()}"
+    answer = await library.admin.post(f"/school/{library.school}/class", json={"name": name})
+    assert answer.status_code == 200
+
+
 async def add_edition(library: Library) -> None:
     title = CHANCE.choice(["Matilda", "The Matilda Effect", "Matilda and Me", "Ein Matilda-Buch"])
     answer = await library.admin.post("/edition", json={"isbn": new_isbn(), "title": title})
@@ -119,6 +125,8 @@ LISTS = [
     Listing("keys", "/service-account/{program}/keys", lambda row: row["id"], add_key),
     Listing("users", "/users", lambda row: row["id"], add_person),
     Listing("users found", "/users?q=rob&type=public", lambda row: row["id"], add_person),
+    Listing("classes", "/classes", lambda row: row["id"], add_class),
+    Listing("classes found", "/classes?query=readers", lambda row: row["id"], add_class),
     Listing("editions", "/editions", lambda row: row["isbn"], add_edition),
     Listing("editions found", "/editions?query=matilda", lambda row: row["isbn"], add_edition),
     Listing("items", "/collection/{collection}/items", lambda row: row["id"], add_item),
@@ -142,8 +150,8 @@ async def library(make_database: Callable[[], str]) -> AsyncIterator[Library]:
         collection = await world.collection(school)
         admin, other, program = await world.admin(), await world.admin(), await world.service("kiosk")
         made = Library(world, app, admin, other, str(school.wriveted_identifier), str(collection.id), program)
-        programs, people = (add_service_account, add_key), (add_person, add_session)
-        for add in (add_school, add_event, *programs, *people, add_edition, add_item, add_refusal):
+        adding = (add_school, add_event, add_service_account, add_key, add_class, add_person, add_edition, add_item)
+        for add in (*adding, add_session, add_refusal):
             for _ in range(ROWS):
                 await add(made)
         await add_ties(made)

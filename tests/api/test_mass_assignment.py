@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from app.accounts.models import Educator, Parent, Reader, ServiceAccount, Student, SupporterReader, User
 from app.books.models import Edition, Work
+from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
 from app.core.db import Base
 from app.events.models import Event
@@ -46,6 +47,8 @@ ITEMS = "SELECT jsonb_agg(to_jsonb(t) ORDER BY id) FROM collection_items t WHERE
 ACCOUNT = "SELECT to_jsonb(t) FROM service_accounts t WHERE id = :account"
 KEYS = "SELECT jsonb_agg(to_jsonb(t) ORDER BY id) FROM api_keys t WHERE service_account_id = :account"
 BARE = "SELECT count(*) FROM collections WHERE school_id = :bare"
+CLASSES = "SELECT count(*) FROM class_groups WHERE school_id = :school"
+CLASS = "SELECT to_jsonb(t) FROM class_groups t WHERE id = :class_group"
 EVENTS = "SELECT count(*) FROM events WHERE school_id = :school"
 STAFF = "SELECT count(*) FROM educators WHERE school_id = :school"
 PERSON = "SELECT to_jsonb(u) || to_jsonb(s) FROM users u JOIN students s USING (id) WHERE id = :student"
@@ -60,6 +63,8 @@ STRICT: dict[str, Written] = {
     "schools_create": Written((School,)),
     "schools_create_many": Written((School,), at=(0,)),
     "schools_update": Written((School,), row=SCHOOL),
+    "classes_create": Written((ClassGroup,), row=CLASSES),
+    "classes_update": Written((ClassGroup,), row=CLASS),
     "collections_create": Written((Collection,), row=BARE),
     "collections_replace": Written((Collection,), row=COLLECTION),
     "collections_update": Written((Collection,), row=COLLECTION),
@@ -139,6 +144,7 @@ async def row_of(world: World, written: Written, target: Target) -> Any:
         "collection": target.collection,
         "account": target.service_account,
         "student": target.student,
+        "class_group": target.class_group,
     }
     async with world.session() as session:
         used = {name: value for name, value in values.items() if f":{name}" in written.row}
