@@ -15,7 +15,6 @@ from app.people.bodies import MintIn, SupporterLinkIn, UserCreateIn, UserFilter,
 from app.people.doors import SeenOne, SupporterInPath, person_by_id, person_to_change
 from app.people.kinds import Person
 from app.people.schemas import MintedToken, PersonDetail, SeenPerson, SupporterLink, UserListsResponse
-from app.people.shapes import seen
 
 router = APIRouter(prefix="/v1", tags=["users"], route_class=Door)
 
@@ -59,9 +58,9 @@ async def create_user(
 
 
 @router.get("/user/{user_id}")
-async def get_user(person: SeenOne, caller: Caller) -> SeenPerson:
+async def get_user(person: SeenOne, caller: Caller, session: Session) -> SeenPerson:
     """Somebody, as you may see them: in whole, or of a parent the name, or of a reader the first name."""
-    return seen(person, caller.principals)
+    return await service.show_person(session, caller, person)
 
 
 @router.patch("/user/{user_id}")

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import User
 from app.accounts.service import Issuer, mint_token
-from app.audit.service import note
+from app.audit.service import note, note_view
 from app.core.account import Account
 from app.core.db import transaction_of
 from app.core.errors import Conflict, FieldError, Invalid, NotFound
@@ -19,10 +19,10 @@ from app.people import queries
 from app.people.births import create_people
 from app.people.bodies import MintIn, UserCreateIn, UserFilter, UserUpdateIn
 from app.people.changes import end_sessions, update_person
-from app.people.kinds import Person, update_columns
+from app.people.kinds import READERS, Person, update_columns
 from app.people.queries import SortKey
-from app.people.schemas import FoundPerson, MintedToken, PersonDetail
-from app.people.shapes import brief, detail
+from app.people.schemas import FoundPerson, MintedToken, PersonDetail, SeenPerson
+from app.people.shapes import brief, detail, seen
 
 
 async def find_people(
@@ -57,6 +57,13 @@ async def find_person(session: AsyncSession, person_id: UUID, *, to_change: bool
     if row is None:
         raise NotFound("There is no such user.")
     return Person(*row)
+
+
+async def show_person(session: AsyncSession, account: Account, person: Person) -> SeenPerson:
+    """Somebody, as the account may see them. That a child was looked at is put on record."""
+    if person.type in READERS:
+        note_view(session, account, person.subject, school_id=person.school_id)
+    return seen(person, account.principals)
 
 
 async def create_user(
@@ -96,8 +103,6 @@ async def mint(session: AsyncSession, account: Account, issuer: Issuer, person: 
     lifetime = issuer.settings.minted_token_lifetime if given.hours is None else timedelta(hours=given.hours)
     holder = await session.get_one(User, person.id)
     token = await mint_token(session, account, issuer, holder, lifetime=lifetime, reason=given.reason or "")
-    hours = lifetime / timedelta(hours=1)
-    note(session, "token.minted", account=account, subject=person.subject, school_id=person.school_id, hours=hours)
     return MintedToken(access_token=token)
 
 
