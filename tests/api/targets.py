@@ -20,6 +20,7 @@ from app.core.api_keys import ApiKeys
 from app.core.text import fold
 from app.schools.models import School, SchoolState
 from app.service_accounts.models import ApiKey
+from app.sign_in.models import SignInSession
 from tests.api.operations import Operation
 from tests.world import HOUR, Client, World
 
@@ -29,7 +30,7 @@ Row = Mapping[str, Any]
 @dataclass(frozen=True)
 class Target:
     """A school with a collection of one book, a class and a service account with a key; and a school that has no
-    collection yet, but a student, whom a supporter cheers on."""
+    collection yet, but a student, who is signed in, and whom a supporter cheers on."""
 
     school: UUID
     bare_school: UUID
@@ -40,6 +41,7 @@ class Target:
     student: UUID
     supporter: UUID
     class_group: UUID
+    session: UUID
 
     @property
     def in_path(self) -> dict[str, object]:
@@ -52,10 +54,11 @@ class Target:
             "key_id": self.api_key,
             "user_id": self.student,
             "supporter_id": self.supporter,
+            "session_id": self.session,
         }
 
 
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, *(uuid4() for _ in range(5)))
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, *(uuid4() for _ in range(6)))
 """Nothing of this exists."""
 
 
@@ -78,13 +81,20 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         session.add_all([*items, *accounts, *classes, *students, *supporters])
         await session.flush()
         keys = [_key(account) for account in accounts]
-        session.add_all([*keys, *(_link(*pair) for pair in zip(supporters, students, strict=True))])
+        signed_in = [_signed_in(student) for student in students]
+        session.add_all([*keys, *signed_in, *(_link(*pair) for pair in zip(supporters, students, strict=True))])
         await session.flush()
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(collections, items, accounts, keys, students, supporters, classes, schools[number:], strict=True)
+    belongings = zip(collections, items, accounts, keys, students, supporters, classes, signed_in, strict=True)
+    paired = ((*each, bare) for each, bare in zip(belongings, schools[number:], strict=True))
     return [
         Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings)) for *belongings, bare in paired
     ]
+
+
+def _signed_in(student: Student) -> SignInSession:
+    now = datetime.now(UTC)
+    return SignInSession(user_id=student.id, method="firebase", authenticated_at=now, expires_at=now + HOUR)
 
 
 def _school(**columns: Any) -> School:
