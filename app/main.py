@@ -2,11 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from app.access import routes as access
 from app.accounts.authenticate import authenticate
+from app.audit import routes as audit
+from app.audit.refusals import record_refusal
 from app.books import routes as books
 from app.books.people import routes as people_of_books
 from app.books.works import routes as works
@@ -25,7 +29,8 @@ from app.sign_in import routes as sign_in
 
 DESCRIPTION = """Helps children find books that they will love, out of the books that their own school library holds.
 
-Send a token with every request: `Authorization: Bearer <token>`. Refusals are problem documents (RFC 9457): their
+Send a token or an API key with every request: `Authorization: Bearer <token or key>`, or the key as `X-Api-Key`; an
+operation names the scope that a key needs in `x-required-scope`. Refusals are problem documents (RFC 9457): their
 `code` is stable, their `type` leads to a page that says what to do. Lists take `limit` (100, at most 1,000) and name
 their next page in the header `Link`.
 """
@@ -42,6 +47,8 @@ ROUTERS = (
     people_of_books.authors,
     people_of_books.illustrators,
     events.router,
+    audit.router,
+    access.router,
 )
 
 
@@ -67,6 +74,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
         lifespan=lifespan,
     )
     app.state.tokens = Tokens.of(settings)
+    app.state.record_refusal = partial(record_refusal, own)
     return app
 
 

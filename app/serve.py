@@ -23,7 +23,7 @@ from app.core.local import create_database, server
 from app.core.migrations import ROOT, upgrade
 from app.core.postmaster import last_words
 from app.core.processes import ending, spawn, stop
-from app.demo import plant
+from app.demo import plant, plant_keys
 
 HOST = "127.0.0.1"
 PATIENCE = 60.0  # seconds until both APIs have to answer
@@ -55,14 +55,16 @@ def serve(*, port: int, internal_port: int, data_dir: Path, seed: bool) -> None:
         with _step("Migrations"):
             upgrade()
         tokens: Mapping[str, str] = {}
+        api_keys: Mapping[str, str] = {}
         if seed:
             with _step("Demonstration set"):
                 tokens = asyncio.run(plant(settings()))
+                api_keys = asyncio.run(plant_keys(settings()))
         with _step("Public and internal API"):
             watched |= stack.enter_context(_doors(listeners))
             _await_answers(urls, watched)
         stack.callback((data_dir / "dev.json").unlink, missing_ok=True)
-        _announce(data_dir, urls, tokens)
+        _announce(data_dir, urls, tokens, api_keys)
         _watch(watched)
 
 
@@ -198,7 +200,7 @@ def _lives(url: str) -> bool:
         connection.close()
 
 
-def _announce(data_dir: Path, urls: Mapping[str, str], tokens: Mapping[str, str]) -> None:
+def _announce(data_dir: Path, urls: Mapping[str, str], tokens: Mapping[str, str], api_keys: Mapping[str, str]) -> None:
     """Tell where everything is, on the terminal and in ``dev.json``."""
     database_url = os.environ["DATABASE_URL"]
     facts = {
@@ -207,6 +209,7 @@ def _announce(data_dir: Path, urls: Mapping[str, str], tokens: Mapping[str, str]
         "docs_url": f"{urls['public']}/v1/docs",
         "database_url": database_url,
         "tokens": dict(tokens),
+        "api_keys": dict(api_keys),
     }
     _write_privately(data_dir / "dev.json", json.dumps(facts, indent=2) + "\n")
     lines = [
@@ -216,6 +219,7 @@ def _announce(data_dir: Path, urls: Mapping[str, str], tokens: Mapping[str, str]
         f"Internal API   {facts['internal_url']}",
         f"Database       {make_url(database_url).render_as_string(hide_password=True)}",
         *(f"\nToken of {role}:\n{token}" for role, token in tokens.items()),
+        *(f"\nAPI key of {role}:\n{key}" for role, key in api_keys.items()),
         "",
         f"All of this stands in {data_dir / 'dev.json'}. Ctrl-C stops everything.",
     ]

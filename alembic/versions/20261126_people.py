@@ -47,10 +47,11 @@ def upgrade() -> None:
         sa.Column("details", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
     )
-    op.create_index("ix_audit_log_actor_id", "audit_log", ["actor", "id"], unique=False)
+    op.create_index("ix_audit_log_action_at_id", "audit_log", ["action", "at", "id"], unique=False)
+    op.create_index("ix_audit_log_actor_at_id", "audit_log", ["actor", "at", "id"], unique=False)
     op.create_index("ix_audit_log_at_id", "audit_log", ["at", "id"], unique=False)
-    op.create_index("ix_audit_log_school_id_id", "audit_log", ["school_id", "id"], unique=False)
-    op.create_index("ix_audit_log_subject_id", "audit_log", ["subject", "id"], unique=False)
+    op.create_index("ix_audit_log_school_id_at_id", "audit_log", ["school_id", "at", "id"], unique=False)
+    op.create_index("ix_audit_log_subject_at_id", "audit_log", ["subject", "at", "id"], unique=False)
     op.create_table(
         "credential_uses",
         sa.Column("credential", sa.String(length=60), nullable=False),
@@ -75,6 +76,7 @@ def upgrade() -> None:
         sa.Column("school_ids", sa.ARRAY(sa.Uuid()), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("replaced_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("expires_at > created_at", name=op.f("ck_api_keys_expires_after_it_is_made")),
         sa.ForeignKeyConstraint(
@@ -309,9 +311,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_spent_tokens_expires_at"), table_name="spent_tokens")
     op.drop_table("spent_tokens")
     op.drop_table("credential_uses")
-    op.drop_index("ix_audit_log_subject_id", table_name="audit_log")
-    op.drop_index("ix_audit_log_school_id_id", table_name="audit_log")
+    op.drop_index("ix_audit_log_subject_at_id", table_name="audit_log")
+    op.drop_index("ix_audit_log_school_id_at_id", table_name="audit_log")
     op.drop_index("ix_audit_log_at_id", table_name="audit_log")
-    op.drop_index("ix_audit_log_actor_id", table_name="audit_log")
+    op.drop_index("ix_audit_log_actor_at_id", table_name="audit_log")
+    op.drop_index("ix_audit_log_action_at_id", table_name="audit_log")
     op.drop_table("audit_log")
     op.execute("DROP FUNCTION audit_log_is_append_only")

@@ -185,7 +185,7 @@ class Parent(User):
     )
 
     __mapper_args__ = {"polymorphic_identity": UserAccountType.PARENT, "inherit_condition": id == User.id}
-    __acl__ = Acl(*OWN, (Allow, "child:{id}", "name"))
+    __acl__ = Acl(*OWN, (Allow, "child:{id}", "read"))
 
 
 class Supporter(User):

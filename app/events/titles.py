@@ -1,6 +1,9 @@
 """Titles that the system itself emits: an event of that title is evidence, so only an administrator may post one."""
 
 SYSTEM_TITLES = (
+    "API key created",
+    "API key revoked",
+    "API key rotated",
     "Author created",
     "Authors merged",
     "Booklist created",

@@ -8,9 +8,11 @@ from sqlalchemy import Row, delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.audit.service import note
 from app.core.account import Account
 from app.core.db import transaction_of
 from app.core.errors import AlreadyExists, FieldError, FieldForbidden, NotFound, pointer
+from app.core.include import Included, permissions_if
 from app.core.schemas import JsonObject
 from app.core.text import fold
 from app.events import service as events
@@ -43,6 +45,7 @@ async def find_schools(
     session: AsyncSession,
     account: Account,
     filters: SchoolFilters,
+    include: Included = None,
     *,
     after: Sequence[Any] | None,
     skip: int,
@@ -51,7 +54,11 @@ async def find_schools(
     """A page of schools, the newest first, and the sort key of the last; of those it may read the account sees more."""
     page = queries.schools_matching(filters, account.principals, after=after, skip=skip, limit=limit)
     rows = (await session.execute(page)).all()
-    return [_found(row) for row in rows], (rows[-1].created_at.isoformat(), rows[-1].id) if rows else None
+    found = [
+        _found(row, permissions_if(include, School(wriveted_identifier=row.wriveted_identifier), account.principals))
+        for row in rows
+    ]
+    return found, (rows[-1].created_at.isoformat(), rows[-1].id) if rows else None
 
 
 async def school_by_id(session: AsyncSession, school_id: UUID, *, locked: bool = False) -> School:
@@ -121,6 +128,7 @@ async def delete_school(session: AsyncSession, account: Account, school: School)
     """Delete a school. Its collection and the links of service accounts go with it; events about it stay, unlinked."""
     await transaction_of(session).allow_bulk()
     await session.execute(delete(School).where(School.wriveted_identifier == school.wriveted_identifier))
+    _note(session, "school.deleted", account, school)
     events.record(
         session,
         "School Deleted",
@@ -135,8 +143,8 @@ async def delete_school(session: AsyncSession, account: Account, school: School)
     )
 
 
-async def describe(session: AsyncSession, school: School) -> SchoolDetail:
-    """Everything that there is to show of a school."""
+async def describe(session: AsyncSession, school: School, permissions: list[str] | None = None) -> SchoolDetail:
+    """Everything that there is to show of a school, with the caller's permissions if they are given."""
     row = (await session.execute(queries.surroundings(school))).one()
     return SchoolDetail(
         wriveted_identifier=school.wriveted_identifier,
@@ -157,6 +165,7 @@ async def describe(session: AsyncSession, school: School) -> SchoolDetail:
         teacher_domain=school.teacher_domain,
         max_removal_percent=school.max_removal_percent,
         booklists=[],
+        permissions=permissions,
     )
 
 
@@ -232,10 +241,12 @@ def _record_changes(
     if "state" in changed:
         title = f"School account made {school.state.upper()}"
         events.record(session, title, account=account, description=school.name, school_id=school_id)
+        _note(session, "school.state_changed", account, school, state=school.state)
     terms = accepted_terms(school.info)
     if terms is not None and terms != accepted_terms(info_before):
         title = "Huey Books terms accepted"
         events.record(session, title, account=account, description=school.name, school_id=school_id, info=terms)
+        _note(session, "school.terms_accepted", account, school, version=terms["version"])
     if without_terms(school.info) == without_terms(info_before):
         changed = changed - {"info"}
     if changed:
@@ -247,6 +258,11 @@ def _record_changes(
             school_id=school_id,
             info={"changed": sorted(changed)},
         )
+
+
+def _note(session: AsyncSession, action: str, account: Account, school: School, **details: Any) -> None:
+    school_id = school.wriveted_identifier
+    note(session, action, account=account, subject=f"school:{school_id}", school_id=school_id, **details)
 
 
 def _collection(row: Row[Any], school_id: UUID) -> SchoolCollection | None:
@@ -262,13 +278,14 @@ def _collection(row: Row[Any], school_id: UUID) -> SchoolCollection | None:
     )
 
 
-def _found(row: Row[Any]) -> FoundSchool:
+def _found(row: Row[Any], permissions: list[str] | None) -> FoundSchool:
     identity = {
         "wriveted_identifier": row.wriveted_identifier,
         "name": row.name,
         "official_identifier": row.official_identifier,
         "country_code": row.country_code,
         "admins": [],
+        "permissions": permissions,
     }
     if not row.readable:
         return SchoolRecognised(**identity, info=SchoolPlace.of(row.info))

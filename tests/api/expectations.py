@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tests.api.targets import Row, Target
 from tests.books.catalogue import new_isbn
@@ -12,11 +12,12 @@ from tests.oracle.oracle import decide
 
 @dataclass(frozen=True)
 class Asked:
-    """A permission on a resource. ``body`` makes a request that succeeds for who holds it."""
+    """A permission on a resource. ``body`` and ``query`` make a request that succeeds for who holds it."""
 
     resource: str
     permission: str
     body: Callable[[Target], Any] = lambda target: None
+    query: Callable[[Target], dict[str, str]] = lambda target: {}
 
     def granted_to(self, account: Row, target: Target) -> bool:
         return decide(self.resource, self.permission, account, row_of(self.resource, target))
@@ -52,6 +53,10 @@ def _work(target: Target) -> dict[str, Any]:
     return {"title": f"Matilda {uuid4()}", "authors": [], "editions": [new_isbn()]}
 
 
+def explained(school: UUID) -> dict[str, str]:
+    return {"permission": "delete", "resource": "School", "id": str(school)}
+
+
 ANY_ACTIVE = Asked("Schools", "search")
 """Asked of every active account: the specification lets each search schools, and gives no rule of its own here."""
 READ_COLLECTION = Asked("Collection", "read")
@@ -70,6 +75,12 @@ EXPECTED: dict[str, Asked | None] = {
     "accounts_rotate_service_account_credential": Asked(
         "ServiceAccount", "update", lambda target: {"overlap_hours": 1}
     ),
+    "accounts_get_api_keys": Asked("ServiceAccount", "update"),
+    "accounts_create_api_key": Asked(
+        "ServiceAccount", "update", lambda target: {"name": "Push", "scopes": ["books:read"]}
+    ),
+    "accounts_rotate_api_key": Asked("ServiceAccount", "update", lambda target: {"overlap_hours": 1}),
+    "accounts_revoke_api_key": Asked("ServiceAccount", "update"),
     "schools_find": Asked("Schools", "search"),
     "schools_create_many": Asked("Schools", "batch", lambda target: [_school(target)]),
     "schools_create": Asked("Schools", "create", _school),
@@ -123,6 +134,8 @@ EXPECTED: dict[str, Asked | None] = {
         lambda target: {"title": "Huey: Book reviewed", "level": "normal", "school_id": str(target.school)},
     ),
     "events_get_event_types": ANY_ACTIVE,
+    "audit_find": Asked("Audit", "read"),
+    "access_explain": Asked("School", "read", query=lambda target: explained(target.school)),
     "service_version": None,
     "service_database": None,
 }
@@ -130,5 +143,7 @@ EXPECTED: dict[str, Asked | None] = {
 
 OF_EVERYBODY = {"Work", "Edition", "Author", "Illustrator", "Merge", "LabelSet"}
 """Resources whose rules do not depend on the row: who may not is told so before it is looked for."""
+HIDDEN = {"access_explain"}
+"""Operations for which what the caller may not read does not exist: the same 404 for both."""
 NAMED_IN_BODY = {"accounts_create_service_account", "collections_create", "events_create_event"}
 """Operations whose school stands in the body: one that does not exist is a fault of the input (422)."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,8 +13,10 @@ from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAcc
 from app.books.merging.links import LINKS
 from app.books.models import Author, Illustrator, Merge, MergeKind, Work
 from app.collections.models import Collection, CollectionItem
+from app.core.api_keys import ApiKeys
 from app.core.text import fold
 from app.schools.models import School, SchoolState
+from app.service_accounts.models import ApiKey
 from tests.api.operations import Operation
 from tests.world import HOUR, Client, World
 
@@ -34,14 +37,15 @@ class Book:
 
 @dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book and a service account; a school that has no collection yet; and a book
-    of the catalogue, which is nobody's."""
+    """A school with a collection of one book and a service account with a key; a school without a collection; and a
+    book of the catalogue, which is nobody's."""
 
     school: UUID
     bare_school: UUID
     collection: UUID
     item: int
     service_account: UUID
+    api_key: UUID
     book: "Book"
 
     @property
@@ -51,6 +55,7 @@ class Target:
             "collection_id": self.collection,
             "collection_item_id": self.item,
             "service_account_id": self.service_account,
+            "key_id": self.api_key,
             "work_id": self.book.work,
             "author_id": self.book.author,
             "illustrator_id": self.book.illustrator,
@@ -59,9 +64,8 @@ class Target:
 
 
 ABSENT = 2**31 - 1
-NOWHERE = Target(
-    uuid4(), uuid4(), uuid4(), ABSENT, uuid4(), Book(ABSENT, ABSENT - 1, ABSENT, ABSENT - 1, ABSENT, ABSENT)
-)
+NO_BOOK = Book(ABSENT, ABSENT - 1, ABSENT, ABSENT - 1, ABSENT, ABSENT)
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), ABSENT, uuid4(), uuid4(), NO_BOOK)
 """Nothing of this exists."""
 
 
@@ -80,12 +84,15 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         accounts = [_account("kiosk", school.wriveted_identifier) for school in schools[:number]]
         session.add_all([*items, *accounts])
         await session.flush()
+        keys = [_key(account) for account in accounts]
+        session.add_all(keys)
+        await session.flush()
         books = await _books(session, number)
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(collections, items, accounts, schools[number:], books, strict=True)
+    paired = zip(collections, items, accounts, keys, schools[number:], books, strict=True)
     return [
-        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id, book)
-        for collection, item, account, bare, book in paired
+        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id, key.id, book)
+        for collection, item, account, key, bare, book in paired
     ]
 
 
@@ -144,6 +151,18 @@ def _account(kind: str, *schools: UUID, **columns: Any) -> ServiceAccount:
     return account
 
 
+def _key(account: ServiceAccount) -> ApiKey:
+    made = ApiKeys("test").make()
+    return ApiKey(
+        public_id=made.public_id,
+        secret_hash=made.secret_hash,
+        service_account_id=account.id,
+        name="Key of a target",
+        scopes=["books:read"],
+        expires_at=datetime.now(UTC) + HOUR,
+    )
+
+
 @dataclass(frozen=True)
 class Archetype:
     """A kind of caller: what the oracle calls it, and how it is made."""
@@ -191,8 +210,12 @@ LINKED = [archetype for archetype in ACTIVE if archetype.has_schools]
 Body = Callable[[Target], Any]
 
 
-async def call(client: Client, operation: Operation, target: Target, body: Any) -> Any:
+async def call(
+    client: Client, operation: Operation, target: Target, body: Any, query: Mapping[str, str] | None = None
+) -> Any:
     """Send an operation at a target."""
-    options = {} if body is None else {"json": body}
+    options: dict[str, Any] = {} if body is None else {"json": body}
+    if query:
+        options["params"] = query
     path = operation.at(**target.in_path).removeprefix("/v1")
     return await client.request(operation.method, path, **options)

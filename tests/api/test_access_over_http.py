@@ -7,7 +7,7 @@ import pytest
 
 from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
 from app.events.models import Event, EventLevel
-from tests.api.expectations import EXPECTED, NAMED_IN_BODY, OF_EVERYBODY, Asked
+from tests.api.expectations import EXPECTED, HIDDEN, NAMED_IN_BODY, OF_EVERYBODY, Asked
 from tests.api.operations import OPERATIONS, Operation
 from tests.api.targets import ACTIVE, ARCHETYPES, NOWHERE, Archetype, Row, Target, call, targets
 from tests.books.catalogue import new_isbn
@@ -34,6 +34,8 @@ def expected_status(operation: Operation, asked: Asked | None, account: Row, tar
         return 401
     if missing and in_path and asked.resource not in OF_EVERYBODY:
         return 404
+    if operation.name in HIDDEN:
+        return 404 if missing or not asked.granted_to(account, target) else 200
     if not asked.granted_to(account, target):
         return 403
     if missing and in_path:
@@ -62,7 +64,8 @@ async def objections(
         for relation in ("own", "other", "missing"):
             target = aims[operation.name, relation]
             asked = EXPECTED[operation.name]
-            answer = await call(client, operation, target, None if asked is None else asked.body(target))
+            body, query = (None, None) if asked is None else (asked.body(target), asked.query(target))
+            answer = await call(client, operation, target, body, query)
             fault = objection(operation, asked, expected_status(operation, asked, account, target), answer)
             found += [f"{archetype} at {relation}: {fault}"] if fault else []
     return found

@@ -16,6 +16,7 @@ from app.core.db import Base
 from app.events.models import Event
 from app.labels.models import LabelSet
 from app.schools.models import School
+from app.service_accounts.models import ApiKey
 from tests.api.expectations import EXPECTED
 from tests.api.operations import WRITING, Operation, document
 from tests.api.shapes import body_schema, fields, options
@@ -44,6 +45,7 @@ SCHOOL = "SELECT to_jsonb(t) FROM schools t WHERE wriveted_identifier = :school"
 COLLECTION = "SELECT to_jsonb(t) FROM collections t WHERE id = :collection"
 ITEMS = "SELECT jsonb_agg(to_jsonb(t) ORDER BY id) FROM collection_items t WHERE collection_id = :collection"
 ACCOUNT = "SELECT to_jsonb(t) FROM service_accounts t WHERE id = :account"
+KEYS = "SELECT jsonb_agg(to_jsonb(t) ORDER BY id) FROM api_keys t WHERE service_account_id = :account"
 BARE = "SELECT count(*) FROM collections WHERE school_id = :bare"
 EVENTS = "SELECT count(*) FROM events WHERE school_id = :school"
 WORK = "SELECT to_jsonb(t) FROM works t WHERE id = :work"
@@ -51,6 +53,8 @@ STRICT: dict[str, Written] = {
     "accounts_create_service_account": Written((ServiceAccount,)),
     "accounts_update_service_account": Written((ServiceAccount,), row=ACCOUNT),
     "accounts_rotate_service_account_credential": Written((ServiceAccount,), row=ACCOUNT),
+    "accounts_create_api_key": Written((ApiKey,), row=KEYS),
+    "accounts_rotate_api_key": Written((ApiKey,), row=KEYS),
     "schools_create": Written((School,)),
     "schools_create_many": Written((School,), at=(0,)),
     "schools_update": Written((School,), row=SCHOOL),

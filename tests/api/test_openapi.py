@@ -29,8 +29,10 @@ FOR_EVERY_ACTIVE_ACCOUNT = {
     "events_get_events",
     "events_create_event",
     "events_get_event_types",
+    "access_explain",
 }
-"""Reviewed: guarded without a permission. Lists show what the caller may read; an event is judged by what it says."""
+"""Reviewed: guarded without a permission. Lists show what the caller may read; an event is judged by what it says; what
+the caller may not read is explained to nobody but an admin."""
 BY_OPERATION = {str(operation): operation for operation in OPERATIONS}
 TAKING_BODIES = [operation for operation in OPERATIONS if "requestBody" in operation.described]
 

@@ -11,6 +11,8 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from app.core import log
+from app.core.acquaintances import Acquaintances
+from app.core.api_keys import ApiKeys
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.guards import Authenticate
@@ -52,7 +54,7 @@ def create_app(
 
     With a `database` it also counts requests, tells its version and whether it is ready; with `docs` it shows
     its documentation to everybody. `app.state` holds what the guards need: settings, database, limiter,
-    authenticate, readiness; whoever calls this adds `tokens`.
+    API keys, acquaintances, authenticate, readiness; whoever calls this adds `tokens`.
     """
     log.configure(settings.log_level)
     app = _Application(
@@ -72,6 +74,8 @@ def create_app(
     served = [*health.probes(), *(pages(app) if docs else ())]
     if database is not None:
         app.state.limiter = RateLimiter(database, settings)
+        app.state.api_keys = ApiKeys(settings.environment)
+        app.state.acquaintances = Acquaintances()
         routers = [*routers, health.router]
     served += [_door(route) for router in routers for route in router.routes]
     app.router = Switchboard(served, lifespan=_serving(lifespan))
