@@ -97,9 +97,9 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
 
 
 async def _books(session: AsyncSession, number: int) -> list[Book]:
-    works = [Work(title="Matilda", match_title="matilda") for _ in range(3 * number)]
-    authors = [Author(last_name="Dahl", name_key="dahl") for _ in range(2 * number)]
-    illustrators = [Illustrator(last_name="Blake", name_key="blake") for _ in range(number)]
+    works = [Work(title="Matilda", match_title=uuid4().hex) for _ in range(3 * number)]
+    authors = [Author(last_name="Dahl", name_key=uuid4().hex) for _ in range(2 * number)]
+    illustrators = [Illustrator(last_name="Blake", name_key=uuid4().hex) for _ in range(number)]
     session.add_all([*works, *authors, *illustrators])
     await session.flush()
     gone = [_gone(work.id, into.id) for work, into in zip(works[2 * number :], works[:number], strict=True)]
