@@ -14,6 +14,7 @@ from app.audit.refusals import record_refusal
 from app.books import routes as books
 from app.books.people import routes as people_of_books
 from app.books.works import routes as works
+from app.classes import routes as classes
 from app.collections import routes as collections
 from app.core.config import Settings, settings
 from app.core.db import Database
@@ -23,6 +24,7 @@ from app.events import routes as events
 from app.labels import routes as labels
 from app.labels.merging import routes as merging
 from app.labels.works import routes as labelled_works
+from app.people import routes as people
 from app.schools import routes as schools
 from app.service_accounts import routes as service_accounts
 from app.sign_in import routes as sign_in
@@ -37,7 +39,9 @@ their next page in the header `Link`.
 ROUTERS = (
     sign_in.router,
     service_accounts.router,
+    people.router,
     schools.router,
+    classes.router,
     collections.router,
     labels.router,
     labelled_works.router,

@@ -44,6 +44,7 @@ ANY_SETTINGS = Settings(
     environment="test",
     database_url=SecretStr("postgresql:///none"),
     token_keys=(SecretStr("only-for-the-reference-which-signs-no-token"),),
+    data_keys=(SecretStr("only-for-the-reference-which-keeps-no-data-at-all"),),
     token_issuer=NOBODY,
     token_audience=NOBODY,
     public_url="https://api.hueybooks.com",

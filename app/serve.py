@@ -38,7 +38,7 @@ class ServeError(Exception):
 def serve(*, port: int, internal_port: int, data_dir: Path, seed: bool) -> None:
     """Serve the public API on `port` and the internal one on `internal_port` until a signal says stop.
 
-    `data_dir` keeps the token key, the database's cluster where DATABASE_URL is unset, and while both APIs
+    `data_dir` keeps the keys, the database's cluster where DATABASE_URL is unset, and while both APIs
     answer ``dev.json``, which says where everything is.
     Raises `ServeError`, `ClusterError`, or `SystemExit` for an insecure configuration.
     """
@@ -112,13 +112,14 @@ def _complete_environment(data_dir: Path, public_url: str) -> None:
         "WRIVETED_PUBLIC_URL": public_url,
         "WRIVETED_TOKEN_ISSUER": public_url,
         "WRIVETED_TOKEN_AUDIENCE": public_url,
-        "WRIVETED_TOKEN_KEYS": _token_key(data_dir / "token.key"),
+        "WRIVETED_TOKEN_KEYS": _key(data_dir / "token.key"),
+        "WRIVETED_DATA_KEYS": _key(data_dir / "data.key"),
     }
     os.environ.update({name: value for name, value in defaults.items() if not os.environ.get(name)})
 
 
-def _token_key(path: Path) -> str:
-    """The key of this data folder, made the first time, so that tokens outlive a restart."""
+def _key(path: Path) -> str:
+    """A key of this data folder, made the first time, so that tokens and sealed data outlive a restart."""
     if not path.exists():
         _write_privately(path, secrets.token_urlsafe(48))
     return path.read_text()

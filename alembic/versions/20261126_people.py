@@ -160,6 +160,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("join_code_hash", name=op.f("uq_class_groups_join_code_hash")),
         sa.UniqueConstraint("school_id", "name", name=op.f("uq_class_groups_school_id_name")),
     )
+    op.create_index("ix_class_groups_name_id", "class_groups", ["name", "id"], unique=False)
     op.create_table(
         "educators",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -275,13 +276,15 @@ def upgrade() -> None:
         op.f("ix_supporter_reader_association_reader_id"), "supporter_reader_association", ["reader_id"], unique=False
     )
     op.add_column("service_accounts", sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True))
-    op.create_index("ix_users_name_id", "users", ["name", "id"], unique=False)
+    op.create_index(
+        "ix_users_active_first", "users", [sa.literal_column("(NOT is_active)"), "name", "id"], unique=False
+    )
     op.execute(UNCHANGEABLE)
     op.execute(GUARD)
 
 
 def downgrade() -> None:
-    op.drop_index("ix_users_name_id", table_name="users")
+    op.drop_index("ix_users_active_first", table_name="users")
     op.drop_column("service_accounts", "expires_at")
     op.drop_index(op.f("ix_supporter_reader_association_reader_id"), table_name="supporter_reader_association")
     op.drop_table("supporter_reader_association")
@@ -296,6 +299,7 @@ def downgrade() -> None:
     op.drop_table("readers")
     op.drop_index(op.f("ix_educators_school_id"), table_name="educators")
     op.drop_table("educators")
+    op.drop_index("ix_class_groups_name_id", table_name="class_groups")
     op.drop_table("class_groups")
     op.drop_table("supporters")
     op.drop_index(

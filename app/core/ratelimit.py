@@ -150,6 +150,10 @@ class RateLimiter:
         """Count an anonymous request by where it comes from."""
         return await self.take(f"address:{address}", self._settings.rate_limit_anonymous, policy="anonymous")
 
+    async def take_for_classroom(self, address: str) -> Allowance:
+        """Count an anonymous request where a class signs in: many pupils, one address."""
+        return await self.take(f"classroom:{address}", self._settings.rate_limit_classroom, policy="classroom")
+
     def refuse_guesser(self, address: str) -> None:
         """Refuse an address that has shown too many keys that nobody has."""
         self.refuse_spent(f"unknown-keys:{address}")

@@ -47,6 +47,7 @@ AREAS: Mapping[str, str | None] = {
     "merges": "books",
     "schools": "schools",
     "sign-in": None,
+    "users": None,
     "works": "books",
 }
 """The area of a router's tag. None: people, credentials and their record, whose doors open to no key."""

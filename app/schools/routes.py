@@ -108,9 +108,9 @@ async def create(caller: Creator, once: Idempotent, session: Session, school: Sc
 
 @router.get("/school/{wriveted_identifier}")
 async def get(school: Readable, caller: Caller, session: Session, include: Include = None) -> SchoolDetail:
-    """One school, with its collection in brief."""
+    """One school, with its collection in brief; with its admins for those who look after it."""
     permissions = permissions_if(include, school, caller.principals)
-    return await service.describe(session, school, permissions)
+    return await service.describe(session, caller, school, permissions)
 
 
 @router.get("/school/{wriveted_identifier}/exists", dependencies=[public])
@@ -140,6 +140,10 @@ async def update(school: Changeable, caller: Caller, session: Session, patch: Sc
 
 @router.delete("/school/{wriveted_identifier}")
 async def delete(school: Deletable, caller: Caller, session: Session) -> Message:
-    """Delete a school together with its collection."""
+    """Delete a school.
+
+    Its classes and its collection go, its students are erased, and its staff keep accounts that belong to no school and
+    are not active.
+    """
     await service.delete_school(session, caller, school)
     return Message(msg="School deleted")

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import (
@@ -191,6 +191,8 @@ def accounts(world: World) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 async def world(session: AsyncSession) -> World:
+    """The decisions of one object are many, and the transaction idles meanwhile."""
+    await session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
     return await build(session)
 
 

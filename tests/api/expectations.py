@@ -27,10 +27,13 @@ def row_of(resource: str, target: Target) -> Row:
     """The row of a resource that a target stands for."""
     collection = {"school": target.school}
     rows: dict[str, Row] = {
+        "ClassGroup": {"id": target.class_group, "school": target.school},
         "School": {"id": target.school},
         "Collection": collection,
         "CollectionItem": {"collection": collection},
         "ServiceAccount": {"schools": [target.school]},
+        "Student": {"id": target.student, "school": target.bare_school},
+        "Educator": {"school": target.school},
         "Event": {"school": target.school, "title": "Huey: Book reviewed", "level": "normal"},
     }
     return rows.get(resource, {})
@@ -43,6 +46,10 @@ def _school(target: Target) -> dict[str, Any]:
         "official_identifier": uuid4().hex,
         "info": {"location": {"state": "NSW", "postcode": "2038"}},
     }
+
+
+def _educator(target: Target) -> dict[str, Any]:
+    return {"type": "educator", "name": "Edith Educator", "school_id": str(target.school)}
 
 
 def _rows(target: Target) -> list[dict[str, Any]]:
@@ -63,6 +70,8 @@ READ_COLLECTION = Asked("Collection", "read")
 
 EXPECTED: dict[str, Asked | None] = {
     "sign_in_get_current_account": ANY_ACTIVE,
+    "sign_in_use_class_code": None,
+    "sign_in_register_student": None,
     "accounts_get_service_accounts": ANY_ACTIVE,
     "accounts_create_service_account": Asked(
         "ServiceAccount",
@@ -90,6 +99,12 @@ EXPECTED: dict[str, Asked | None] = {
     "schools_exists": None,
     "schools_bot": Asked("School", "read"),
     "schools_bookbot": Asked("School", "read"),
+    "classes_find": ANY_ACTIVE,
+    "classes_create": Asked("ClassGroup", "create", lambda target: {"name": f"Class {uuid4()}"}),
+    "classes_get": Asked("ClassGroup", "read"),
+    "classes_update": Asked("ClassGroup", "update", lambda target: {"note": "Room 12", "members": []}),
+    "classes_delete": Asked("ClassGroup", "delete"),
+    "classes_rotate_code": Asked("ClassGroup", "update"),
     "collections_create": Asked(
         "Collection", "create", lambda target: {"name": "Library", "school_id": str(target.bare_school)}
     ),
@@ -136,6 +151,15 @@ EXPECTED: dict[str, Asked | None] = {
     "events_get_event_types": ANY_ACTIVE,
     "audit_find": Asked("Audit", "read"),
     "access_explain": Asked("School", "read", query=lambda target: explained(target.school)),
+    "users_get_users": ANY_ACTIVE,
+    "users_create_user": Asked("Educator", "create", _educator),
+    "users_get_user": Asked("Student", "read"),
+    "users_update_user": Asked("Student", "update", lambda target: {"newsletter": True}),
+    "users_delete_user": Asked("Student", "delete"),
+    "users_mint_token": Asked("Student", "mint-token", lambda target: {"hours": 1}),
+    "users_get_supporters": Asked("Student", "manage-supporters"),
+    "users_link_supporter": Asked("Student", "manage-supporters", lambda target: {"supporter_nickname": "Opa"}),
+    "users_unlink_supporter": Asked("Student", "manage-supporters"),
     "service_version": None,
     "service_database": None,
 }
@@ -145,5 +169,14 @@ OF_EVERYBODY = {"Work", "Edition", "Author", "Illustrator", "Merge", "LabelSet"}
 """Resources whose rules do not depend on the row: who may not is told so before it is looked for."""
 HIDDEN = {"access_explain"}
 """Operations for which what the caller may not read does not exist: the same 404 for both."""
-NAMED_IN_BODY = {"accounts_create_service_account", "collections_create", "events_create_event"}
+JUDGED_BY_BODY = {"sign_in_use_class_code", "sign_in_register_student"}
+"""Public operations that ask for a secret: the documentation's example is none, and is refused."""
+NAMED_IN_BODY = {
+    "accounts_create_service_account",
+    "collections_create",
+    "events_create_event",
+    "users_create_user",
+}
 """Operations whose school stands in the body: one that does not exist is a fault of the input (422)."""
+NO_CONTENT = {"users_delete_user", "users_unlink_supporter"}
+"""Operations that answer 204."""

@@ -2,16 +2,24 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
+from app.accounts.models import (
+    ServiceAccount,
+    ServiceAccountSchool,
+    ServiceAccountType,
+    Student,
+    Supporter,
+    SupporterReader,
+)
 from app.books.merging.links import LINKS
 from app.books.models import Author, Illustrator, Merge, MergeKind, Work
+from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
 from app.core.api_keys import ApiKeys
 from app.core.text import fold
@@ -37,8 +45,8 @@ class Book:
 
 @dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book and a service account with a key; a school without a collection; and a
-    book of the catalogue, which is nobody's."""
+    """A school with a collection of one book, a class and a service account with a key; a school that has no
+    collection yet, but a student, whom a supporter cheers on; and a book of the catalogue, which is nobody's."""
 
     school: UUID
     bare_school: UUID
@@ -46,6 +54,9 @@ class Target:
     item: int
     service_account: UUID
     api_key: UUID
+    student: UUID
+    supporter: UUID
+    class_group: UUID
     book: "Book"
 
     @property
@@ -55,7 +66,10 @@ class Target:
             "collection_id": self.collection,
             "collection_item_id": self.item,
             "service_account_id": self.service_account,
+            "id": self.class_group,
             "key_id": self.api_key,
+            "user_id": self.student,
+            "supporter_id": self.supporter,
             "work_id": self.book.work,
             "author_id": self.book.author,
             "illustrator_id": self.book.illustrator,
@@ -65,7 +79,7 @@ class Target:
 
 ABSENT = 2**31 - 1
 NO_BOOK = Book(ABSENT, ABSENT - 1, ABSENT, ABSENT - 1, ABSENT, ABSENT)
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), ABSENT, uuid4(), uuid4(), NO_BOOK)
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), ABSENT, *(uuid4() for _ in range(5)), NO_BOOK)
 """Nothing of this exists."""
 
 
@@ -82,17 +96,22 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         await session.flush()
         items = [_item(collection) for collection in collections]
         accounts = [_account("kiosk", school.wriveted_identifier) for school in schools[:number]]
-        session.add_all([*items, *accounts])
+        classes = [_class_group(school.wriveted_identifier) for school in schools[:number]]
+        students = [_student(school.wriveted_identifier) for school in schools[number:]]
+        supporters = [Supporter(name="Sue Supporter") for _ in students]
+        session.add_all([*items, *accounts, *classes, *students, *supporters])
         await session.flush()
         keys = [_key(account) for account in accounts]
-        session.add_all(keys)
+        session.add_all([*keys, *(_link(*pair) for pair in zip(supporters, students, strict=True))])
         await session.flush()
         books = await _books(session, number)
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(collections, items, accounts, keys, schools[number:], books, strict=True)
+    paired = zip(
+        collections, items, accounts, keys, students, supporters, classes, schools[number:], books, strict=True
+    )
     return [
-        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id, key.id, book)
-        for collection, item, account, key, bare, book in paired
+        Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings), book)
+        for *belongings, bare, book in paired
     ]
 
 
@@ -142,6 +161,25 @@ def _item(collection: Collection) -> CollectionItem:
         copies_total=1,
         copies_available=1,
         info={"title": "Our School"},
+    )
+
+
+def _student(school: UUID) -> Student:
+    return Student(name="Kim K", first_name="Kim", last_name_initial="K", username="brave-otter-47", school_id=school)
+
+
+def _link(supporter: Supporter, student: Student) -> SupporterReader:
+    return SupporterReader(supporter_id=supporter.id, reader_id=student.id, supporter_nickname="Nana", is_active=True)
+
+
+def _class_group(school: UUID) -> ClassGroup:
+    """A class whose code nobody knows."""
+    return ClassGroup(
+        school_id=school,
+        name=f"Class {uuid4()}",
+        join_code_hash=uuid4().bytes,
+        join_code_sealed=uuid4().bytes,
+        join_code_expires_at=datetime.now(UTC) + timedelta(days=365),
     )
 
 

@@ -7,7 +7,15 @@ import pytest
 
 from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
 from app.events.models import Event, EventLevel
-from tests.api.expectations import EXPECTED, HIDDEN, NAMED_IN_BODY, OF_EVERYBODY, Asked
+from tests.api.expectations import (
+    EXPECTED,
+    HIDDEN,
+    JUDGED_BY_BODY,
+    NAMED_IN_BODY,
+    NO_CONTENT,
+    OF_EVERYBODY,
+    Asked,
+)
 from tests.api.operations import OPERATIONS, Operation
 from tests.api.targets import ACTIVE, ARCHETYPES, NOWHERE, Archetype, Row, Target, call, targets
 from tests.books.catalogue import new_isbn
@@ -27,7 +35,9 @@ def test_every_operation_has_an_expectation_and_no_other() -> None:
 
 def expected_status(operation: Operation, asked: Asked | None, account: Row, target: Target) -> int:
     missing = target is NOWHERE
-    in_path = "{wriv" in operation.path or "_id}" in operation.path
+    in_path = "{wriv" in operation.path or "_id}" in operation.path or "{id}" in operation.path
+    if operation.name in JUDGED_BY_BODY:
+        return 422
     if asked is None:
         return 404 if missing and in_path else 200
     if not account["active"]:
@@ -42,6 +52,8 @@ def expected_status(operation: Operation, asked: Asked | None, account: Row, tar
         return 404
     if missing and operation.name in NAMED_IN_BODY:
         return 422
+    if operation.name in NO_CONTENT:
+        return 204
     return 404 if operation.name in ABSENT_IN_TARGETS else 200
 
 
@@ -92,8 +104,9 @@ async def test_anonymous_reaches_what_is_public_and_nothing_else(world: World) -
     target = (await targets(world, 1))[0]
     for operation in OPERATIONS:
         answer = await world.http.request(operation.method, operation.at(**target.in_path), json=operation.example)
-        assert answer.status_code == (401 if operation.guarded else 200), f"{operation}: {answer.text}"
-        assert answer.headers.get("www-authenticate") == ("Bearer" if operation.guarded else None)
+        refused = operation.guarded or operation.name in JUDGED_BY_BODY
+        assert answer.status_code == (401 if refused else 200), f"{operation}: {answer.text}"
+        assert answer.headers.get("www-authenticate") == ("Bearer" if refused else None)
 
 
 @pytest.mark.parametrize("archetype", ACTIVE, ids=str)

@@ -77,6 +77,12 @@ async def add_key(library: Library) -> None:
     await library.world.key(library.program)
 
 
+async def add_class(library: Library) -> None:
+    name = f"{CHANCE.choice(['Readers', 'readers', 'Écoliers', 'ZZ'])} {CHANCE.random()}"
+    answer = await library.admin.post(f"/school/{library.school}/class", json={"name": name})
+    assert answer.status_code == 200
+
+
 async def add_edition(library: Library) -> None:
     title = CHANCE.choice(["Matilda", "The Matilda Effect", "Matilda and Me", "Ein Matilda-Buch"])
     answer = await library.admin.post("/edition", json={"isbn": new_isbn(), "title": title})
@@ -117,6 +123,10 @@ async def add_refusal(library: Library) -> None:
     assert (await reader.get(f"/school/{library.school}")).status_code == 403
 
 
+async def add_person(library: Library) -> None:
+    await library.world.public_reader(is_active=CHANCE.random() < 0.7)
+
+
 LISTS = [
     Listing("schools", "/schools", lambda row: row["wriveted_identifier"], add_school),
     Listing("schools found", "/schools?q=annandale&state=NSW", lambda row: row["wriveted_identifier"], add_school),
@@ -125,6 +135,10 @@ LISTS = [
     Listing("event types", "/event-types", lambda row: row, add_event),
     Listing("service accounts", "/service-accounts", lambda row: row["id"], add_service_account),
     Listing("keys", "/service-account/{program}/keys", lambda row: row["id"], add_key),
+    Listing("users", "/users", lambda row: row["id"], add_person),
+    Listing("users found", "/users?q=rob&type=public", lambda row: row["id"], add_person),
+    Listing("classes", "/classes", lambda row: row["id"], add_class),
+    Listing("classes found", "/classes?query=readers", lambda row: row["id"], add_class),
     Listing("editions", "/editions", lambda row: row["isbn"], add_edition),
     Listing("editions found", "/editions?query=matilda", lambda row: row["isbn"], add_edition),
     Listing("works", "/works", lambda row: row["id"], add_work),
@@ -153,7 +167,7 @@ async def library(make_database: Callable[[], str]) -> AsyncIterator[Library]:
         collection = await world.collection(school)
         admin, other, program = await world.admin(), await world.admin(), await world.service("kiosk")
         made = Library(world, app, admin, other, str(school.wriveted_identifier), str(collection.id), program)
-        for add in {listing.add for listing in LISTS}:
+        for add in dict.fromkeys(listing.add for listing in LISTS):
             for _ in range(ROWS):
                 await add(made)
         await add_ties(made)
