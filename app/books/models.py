@@ -4,7 +4,7 @@ import enum
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Computed, ForeignKey, Identity, Index, String, Text, func, text
+from sqlalchemy import Boolean, Computed, ForeignKey, Identity, Index, String, Text, func, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.acl import Acl, All, Allow, Authenticated
@@ -33,13 +33,17 @@ class Work(Base):
     """A creative work: what its editions have in common."""
 
     __tablename__ = "works"
+    __table_args__ = (
+        Index("ix_works_match_title", "match_title"),
+        Index("ix_works_title_words", text("to_tsvector('simple'::regconfig, match_title)"), postgresql_using="gin"),
+    )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     type: Mapped[WorkType] = mapped_column(text_enum(WorkType), default=WorkType.BOOK)
     leading_article: Mapped[str | None] = mapped_column(String(20))
     title: Mapped[str] = mapped_column(String(512))
     subtitle: Mapped[str | None] = mapped_column(String(512))
-    match_title: Mapped[str] = mapped_column(Text, index=True)
+    match_title: Mapped[str] = mapped_column(Text)
     """The folded title without its article: what an edition without a known relative is matched by."""
     info: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -142,3 +146,59 @@ class IllustratorEdition(Base):
     illustrator_id: Mapped[int] = mapped_column(
         ForeignKey("illustrators.id", ondelete="CASCADE"), primary_key=True, index=True
     )
+
+
+class Series(Base):
+    """Works that belong together, in an order or none."""
+
+    __tablename__ = "series"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    title: Mapped[str] = mapped_column(String(512))
+    title_key: Mapped[str] = mapped_column(String(512), unique=True)
+    """The folded title without its article and without spaces (`matching.series_key`)."""
+    info: Mapped[dict[str, Any] | None]
+
+    __acl__ = Acl(*CATALOGUE)
+
+
+class SeriesWork(Base):
+    """A work's place in a series, where ``primary_works`` are the story itself and others accompany it.
+
+    A work may be in several series: the oldest of which it is a primary work is shown.
+    """
+
+    __tablename__ = "series_works_association"
+
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"), primary_key=True)
+    work_id: Mapped[int] = mapped_column(ForeignKey("works.id", ondelete="CASCADE"), primary_key=True, index=True)
+    order_id: Mapped[int | None]
+    primary_works: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+
+
+class MergeKind(enum.StrEnum):
+    WORK = "work"
+    AUTHOR = "author"
+
+
+class Merge(Base):
+    """Two rows that were found to be one. The duplicate is gone; its id leads on to the one that stayed."""
+
+    __tablename__ = "merges"
+    __table_args__ = (
+        Index("uq_merges_kind_from_id", "kind", "from_id", unique=True, postgresql_where=text("undone_at IS NULL")),
+        Index("ix_merges_kind_into_id", "kind", "into_id", postgresql_where=text("undone_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    kind: Mapped[MergeKind] = mapped_column(text_enum(MergeKind))
+    from_id: Mapped[int]
+    into_id: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    actor: Mapped[str] = mapped_column(String(60))
+    """Who merged them, by kind and id."""
+    undo: Mapped[dict[str, Any]]
+    """What was moved and what was removed: all that undoing it takes."""
+    undone_at: Mapped[datetime | None]
+
+    __acl__ = Acl((Allow, "role:admin", All))

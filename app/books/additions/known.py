@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from app.books.additions.rows import Addition
-from app.books.matching import KnownWork, match_title, person_key
+from app.books.matching import KnownWork, match_title, person_key, series_key
 from app.books.schemas import AuthorCreateIn
 from app.core.aside import array_of, json_of
 from app.core.text import fold
@@ -172,6 +172,11 @@ def records_of(catalogue: Catalogue, new: Newcomers, ids: Sequence[Sequence[int]
         "illustrator_editions": [
             {"edition_isbn": isbn, "illustrator_id": person.id} for isbn, person in catalogue.new_drawings
         ],
+        "series": [
+            _volume_record(place, edition)
+            for place, edition in enumerate(catalogue.changed.values())
+            if _is_volume(edition)
+        ],
     }
     return {table: json_of(rows) for table, rows in records.items() if rows}
 
@@ -183,6 +188,22 @@ def _work_record(new: NewWork) -> dict[str, Any]:
         "title": new.title,
         "subtitle": new.subtitle,
         "match_title": new.known.title,
+    }
+
+
+def _is_volume(edition: KnownEdition) -> bool:
+    return edition.work is not None and edition.series_name is not None
+
+
+def _volume_record(place: int, edition: KnownEdition) -> dict[str, Any]:
+    """A work's place in the series that its edition names."""
+    title = edition.series_name or ""
+    return {
+        "place": place,
+        "title": title,
+        "title_key": series_key(title),
+        "work_id": edition.work and edition.work.id,
+        "order_id": edition.series_number,
     }
 
 
