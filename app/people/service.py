@@ -8,12 +8,13 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import User
+from app.accounts.models import User, UserAccountType
 from app.accounts.service import Issuer, mint_token
 from app.audit.service import note, note_view
 from app.core.account import Account
 from app.core.db import transaction_of
 from app.core.errors import Conflict, FieldError, Invalid, NotFound
+from app.core.include import Included
 from app.events.service import record
 from app.people import queries
 from app.people.births import create_people
@@ -23,6 +24,7 @@ from app.people.kinds import READERS, Person, update_columns
 from app.people.queries import SortKey
 from app.people.schemas import FoundPerson, MintedToken, PersonDetail, SeenPerson
 from app.people.shapes import brief, detail, seen
+from app.schools.models import School
 
 
 async def find_people(
@@ -33,6 +35,7 @@ async def find_people(
     after: Sequence[Any] | None,
     skip: int,
     limit: int,
+    include: Included = None,
 ) -> tuple[list[FoundPerson], int | None, SortKey | None]:
     """One page of the people whom the account may read, how many there are, and the sort key of the last.
 
@@ -46,7 +49,7 @@ async def find_people(
         total = await session.scalar(queries.number_matching(wanted, account.principals))
     elif after is None:
         total = skip + len(found)
-    return [brief(person, account.principals) for person in found], total, last
+    return [brief(person, account.principals, include) for person in found], total, last
 
 
 async def find_person(session: AsyncSession, person_id: UUID, *, to_change: bool = False) -> Person:
@@ -59,11 +62,21 @@ async def find_person(session: AsyncSession, person_id: UUID, *, to_change: bool
     return Person(*row)
 
 
-async def show_person(session: AsyncSession, account: Account, person: Person) -> SeenPerson:
-    """Somebody, as the account may see them. That a child was looked at is put on record."""
+async def view(session: AsyncSession, account: Account, person: Person, include: Included = None) -> SeenPerson:
+    """Somebody, as the account may see them. That a child was looked at stays on record."""
     if person.type in READERS:
         note_view(session, account, person.subject, school_id=person.school_id)
-    return seen(person, account.principals)
+    return seen(person, account.principals, include)
+
+
+async def bind_school_admin(session: AsyncSession, account: Account, school: School, user_id: UUID) -> PersonDetail:
+    """Make somebody an admin of a school, whatever they were. Raises `FieldForbidden` unless the account may do so."""
+    try:
+        person = await find_person(session, user_id, to_change=True)
+    except NotFound:
+        raise Invalid(errors=[FieldError("/user_id", "not_found", "There is no such user.")]) from None
+    bound = UserUpdateIn(type=UserAccountType.SCHOOL_ADMIN, school_id=school.wriveted_identifier)
+    return await update_user(session, account, person, bound, merge=False)
 
 
 async def create_user(
