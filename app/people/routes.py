@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from app.accounts.doors import TokenIssuer
+from app.core.account import Account
 from app.core.db import Session
 from app.core.guards import Caller, Permission
 from app.core.idempotency import Idempotent
@@ -16,7 +17,7 @@ from app.people.bodies import MintIn, SchoolAdminIn, SupporterLinkIn, UserCreate
 from app.people.doors import SeenOne, SupporterInPath, person_by_id, person_to_change, school_by_id
 from app.people.kinds import Person
 from app.people.schemas import MintedToken, PersonDetail, SeenPerson, SupporterLink, UserListsResponse
-from app.schools.models import School
+from app.schools.models import SCHOOLS, School
 
 router = APIRouter(prefix="/v1", tags=["users"], route_class=Door)
 
@@ -74,12 +75,12 @@ async def get_user(person: SeenOne, caller: Caller, session: Session, include: I
 
 @router.patch("/school/{wriveted_identifier}/admin")
 async def bind_school_admin(
-    school: Annotated[School, Permission("update", school_by_id)],
-    caller: Caller,
+    caller: Annotated[Account, Permission("bind-admin", SCHOOLS)],
+    school: Annotated[School, Depends(school_by_id)],
     session: Session,
     given: SchoolAdminIn,
 ) -> PersonDetail:
-    """Make somebody who has an account an admin of a school: for Huey Books' own staff."""
+    """Make somebody who has an account an admin of a school."""
     return await service.bind_school_admin(session, caller, school, given.user_id)
 
 

@@ -70,7 +70,7 @@ async def view(session: AsyncSession, account: Account, person: Person, include:
 
 
 async def bind_school_admin(session: AsyncSession, account: Account, school: School, user_id: UUID) -> PersonDetail:
-    """Make somebody an admin of a school, whatever they were. Raises `FieldForbidden` unless the account may do so."""
+    """Make somebody an admin of a school, whatever they were. Raises `Invalid` for nobody."""
     try:
         person = await find_person(session, user_id, to_change=True)
     except NotFound:
