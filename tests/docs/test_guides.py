@@ -74,11 +74,25 @@ def test_the_guide_tells_scanners_what_to_look_for_and_integrators_every_scope()
 
 
 async def test_the_guide_for_frontends_runs(make_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
-    with google() as provider, serving(settings_for(make_database(), **provider.settings)) as address:
+    settings = settings_for(make_database())
+    database = Database(settings)
+    world = World(database)
+    school = await world.school()
+    teacher = await world.school_admin(school)
+    await database.dispose()
+    with google() as provider, serving(settings_for(settings.dsn, **provider.settings)) as address:
+        path, headers = (
+            f"{address}/school/{school.wriveted_identifier}/class",
+            {"Authorization": f"Bearer {teacher.token}"},
+        )
+        async with httpx.AsyncClient() as http:
+            made = (await http.post(path, json={"name": "3 Blue"}, headers=headers)).json()
+        monkeypatch.setenv("HUEY_CLASS_CODE", made["join_code"])
+        monkeypatch.setenv("HUEY_SCHOOL", str(school.wriveted_identifier))
         robin = {"subject": "robin", "email": "robin@old.example"}
         monkeypatch.setenv("HUEY_API", address)
         for name in ("HUEY_ID_TOKEN", "HUEY_ANOTHER_ID_TOKEN", "HUEY_THIRD_ID_TOKEN"):
             monkeypatch.setenv(name, provider.token(**robin))
         with_new_address = provider.token(**robin | {"email": "robin@new.example"})
         monkeypatch.setenv("HUEY_ID_TOKEN_WITH_NEW_ADDRESS", with_new_address)
-        assert await asyncio.to_thread(run, "signing-in.md") > 7
+        assert await asyncio.to_thread(run, "signing-in.md") > 9
