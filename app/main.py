@@ -15,7 +15,9 @@ from app.core.http import create_app
 from app.core.security import Tokens
 from app.events import routes as events
 from app.labels import routes as labels
+from app.recommendations import routes as recommendations
 from app.schools import routes as schools
+from app.search import routes as search
 from app.service_accounts import routes as service_accounts
 from app.sign_in import routes as sign_in
 
@@ -32,6 +34,8 @@ ROUTERS = (
     collections.router,
     labels.router,
     books.router,
+    search.router,
+    recommendations.router,
     events.router,
 )
 

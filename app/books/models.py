@@ -30,7 +30,7 @@ def folded(*columns: str) -> Callable[[DefaultExecutionContext], str]:
     """The default of a column that holds the folded words of others."""
 
     def words(context: DefaultExecutionContext) -> str:
-        row = context.get_current_parameters()
+        row = context.get_current_parameters()  # type: ignore[no-untyped-call]
         return fold(" ".join([row.get(column) or "" for column in columns]))
 
     return words

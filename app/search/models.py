@@ -62,9 +62,7 @@ class WorkLabels(Base):
     """
 
     __tablename__ = "work_labels"
-    __table_args__ = (
-        Index("ix_work_labels_place", "place", unique=True, postgresql_include=[*MASKS, "has_cover"]),
-    )
+    __table_args__ = (Index("ix_work_labels_place", "place", unique=True, postgresql_include=[*MASKS, "has_cover"]),)
 
     work_id: Mapped[int] = mapped_column(ForeignKey("works.id", ondelete="CASCADE"), primary_key=True)
     place: Mapped[int]

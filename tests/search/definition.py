@@ -60,9 +60,7 @@ def labels(connection: Connection) -> dict[int, tuple[Any, ...]]:
     for labelset, hue, ordinal in rows(connection, "SELECT labelset_id, hue_id, ordinal FROM labelset_hues"):
         hues[labelset] |= 1 << hue
         main[labelset] |= 1 << hue if ordinal == "primary" else 0
-    for labelset, ability in rows(
-        connection, "SELECT labelset_id, reading_ability_id FROM labelset_reading_abilities"
-    ):
+    for labelset, ability in rows(connection, "SELECT labelset_id, reading_ability_id FROM labelset_reading_abilities"):
         abilities[labelset] |= 1 << ability
     covered = {work for (work,) in rows(connection, "SELECT work_id FROM editions WHERE cover_url IS NOT NULL")}
     return {
@@ -117,7 +115,9 @@ def check(connection: Connection) -> None:
     assert on_shelves == shelves(connection)
     assert stored_holders(connection) == holders(connection)
     settled = rows(connection, "SELECT FROM holder_changes LIMIT 1") == []
-    wrongly = rows(connection, "SELECT work_id FROM work_search JOIN work_holders USING (work_id) WHERE hot <> is_hot(holders)")
+    wrongly = rows(
+        connection, "SELECT work_id FROM work_search JOIN work_holders USING (work_id) WHERE hot <> is_hot(holders)"
+    )
     assert not settled or wrongly == []
     words = {word for document in documents(connection).values() for word in document}
     known = {word for (word,) in rows(connection, "SELECT word FROM vocabulary")}
@@ -129,4 +129,8 @@ def check(connection: Connection) -> None:
         word: fragments(word) for word in words if len(word) >= 3
     }
     misplaced = "SELECT 1 FROM {} WHERE place <> shuffled(work_id)"
-    assert rows(connection, misplaced.format("collection_works")) == rows(connection, misplaced.format("work_labels")) == []
+    assert (
+        rows(connection, misplaced.format("collection_works"))
+        == rows(connection, misplaced.format("work_labels"))
+        == []
+    )

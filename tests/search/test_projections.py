@@ -30,45 +30,80 @@ STEPS = st.one_of(
     step("UPDATE works SET title = %(t)s, match_title = %(ft)s WHERE id = %(w)s", t=TITLE, w=FEW),
     step("UPDATE works SET subtitle = %(t)s, match_subtitle = %(ft)s WHERE id = %(w)s", t=TITLE, w=FEW),
     step("DELETE FROM works WHERE id = %(w)s", w=FEW),
-    step("UPDATE editions SET work_id = %(w)s WHERE isbn = %(e)s AND EXISTS (SELECT FROM works WHERE id = %(w)s)",
-         w=FEW, e=FEW),
+    step(
+        "UPDATE editions SET work_id = %(w)s WHERE isbn = %(e)s AND EXISTS (SELECT FROM works WHERE id = %(w)s)",
+        w=FEW,
+        e=FEW,
+    ),
     step("UPDATE editions SET work_id = NULL WHERE isbn <= %(e)s", e=FEW),
     step("UPDATE editions SET cover_url = CASE WHEN %(f)s THEN 'http://c' END WHERE isbn >= %(e)s", f=FLAG, e=FEW),
     step("UPDATE editions SET title = %(t)s, sort_title = %(ft)s WHERE isbn = %(e)s", t=TITLE, e=FEW),
-    step("DELETE FROM editions e WHERE isbn = %(e)s AND NOT EXISTS (SELECT FROM collection_items WHERE edition_isbn = isbn)",
-         e=FEW),
-    step("INSERT INTO editions (isbn, work_id, cover_url) SELECT %(e)s, max(id), 'http://c' FROM works ON CONFLICT DO NOTHING",
-         e=FEW),
-    step("INSERT INTO collection_items (collection_id, edition_isbn, sort_title, copies_total, copies_available)"
-         " SELECT ('00000000-0000-0000-0000-00000000000' || c)::uuid, isbn, '', 1, 1 FROM editions, generate_series(%(c)s, 3) AS c WHERE isbn >= %(e)s"
-         " AND EXISTS (SELECT FROM collections WHERE id = ('00000000-0000-0000-0000-00000000000' || c)::uuid)"
-         " ON CONFLICT DO NOTHING", c=FEW, e=FEW),
-    step("UPDATE collection_items SET withdrawn_at = CASE WHEN %(f)s THEN now() END WHERE edition_isbn <= %(e)s",
-         f=FLAG, e=FEW),
+    step(
+        "DELETE FROM editions e WHERE isbn = %(e)s AND NOT EXISTS (SELECT FROM collection_items WHERE edition_isbn = isbn)",
+        e=FEW,
+    ),
+    step(
+        "INSERT INTO editions (isbn, work_id, cover_url) SELECT %(e)s, max(id), 'http://c' FROM works ON CONFLICT DO NOTHING",
+        e=FEW,
+    ),
+    step(
+        "INSERT INTO collection_items (collection_id, edition_isbn, sort_title, copies_total, copies_available)"
+        " SELECT ('00000000-0000-0000-0000-00000000000' || c)::uuid, isbn, '', 1, 1 FROM editions, generate_series(%(c)s, 3) AS c WHERE isbn >= %(e)s"
+        " AND EXISTS (SELECT FROM collections WHERE id = ('00000000-0000-0000-0000-00000000000' || c)::uuid)"
+        " ON CONFLICT DO NOTHING",
+        c=FEW,
+        e=FEW,
+    ),
+    step(
+        "UPDATE collection_items SET withdrawn_at = CASE WHEN %(f)s THEN now() END WHERE edition_isbn <= %(e)s",
+        f=FLAG,
+        e=FEW,
+    ),
     step("UPDATE collection_items SET copies_total = 7 WHERE edition_isbn = %(e)s", e=FEW),
     step("DELETE FROM collection_items WHERE edition_isbn = %(e)s", e=FEW),
     step("DELETE FROM collections WHERE id = ('00000000-0000-0000-0000-00000000000' || %(c)s)::uuid", c=FEW),
-    step("INSERT INTO author_works SELECT w.id, a.id FROM works w, authors a WHERE w.id >= %(w)s AND a.id = %(a)s"
-         " ON CONFLICT DO NOTHING", w=FEW, a=FEW),
+    step(
+        "INSERT INTO author_works SELECT w.id, a.id FROM works w, authors a WHERE w.id >= %(w)s AND a.id = %(a)s"
+        " ON CONFLICT DO NOTHING",
+        w=FEW,
+        a=FEW,
+    ),
     step("DELETE FROM author_works WHERE work_id = %(w)s", w=FEW),
-    step("UPDATE authors SET first_name = NULL, last_name = %(t)s, search_name = %(ft)s WHERE id = %(a)s", t=TITLE, a=FEW),
+    step(
+        "UPDATE authors SET first_name = NULL, last_name = %(t)s, search_name = %(ft)s WHERE id = %(a)s", t=TITLE, a=FEW
+    ),
     step("DELETE FROM authors WHERE id = %(a)s", a=FEW),
-    step("INSERT INTO series_works_association (series_id, work_id) SELECT s.id, w.id FROM series s, works w"
-         " WHERE s.id = %(s)s AND w.id <= %(w)s ON CONFLICT DO NOTHING", s=FEW, w=FEW),
+    step(
+        "INSERT INTO series_works_association (series_id, work_id) SELECT s.id, w.id FROM series s, works w"
+        " WHERE s.id = %(s)s AND w.id <= %(w)s ON CONFLICT DO NOTHING",
+        s=FEW,
+        w=FEW,
+    ),
     step("UPDATE series SET title = %(t)s, search_title = %(ft)s WHERE id = %(s)s", t=TITLE, s=FEW),
     step("DELETE FROM series WHERE id = %(s)s", s=FEW),
-    step("INSERT INTO labelsets (id, work_id, min_age, max_age, recommend_status)"
-         " SELECT id, id, %(min)s, %(max)s, %(status)s FROM works WHERE id >= %(w)s"
-         " ON CONFLICT (work_id) DO UPDATE SET min_age = excluded.min_age, recommend_status = excluded.recommend_status",
-         min=AGE, max=AGE, status=st.sampled_from(("GOOD", "BAD_BORING")), w=FEW),
+    step(
+        "INSERT INTO labelsets (id, work_id, min_age, max_age, recommend_status)"
+        " SELECT id, id, %(min)s, %(max)s, %(status)s FROM works WHERE id >= %(w)s"
+        " ON CONFLICT (work_id) DO UPDATE SET min_age = excluded.min_age, recommend_status = excluded.recommend_status",
+        min=AGE,
+        max=AGE,
+        status=st.sampled_from(("GOOD", "BAD_BORING")),
+        w=FEW,
+    ),
     step("DELETE FROM labelsets WHERE work_id = %(w)s", w=FEW),
-    step("INSERT INTO labelset_hues SELECT l.id, %(o)s, h.id FROM labelsets l, hues h WHERE h.key LIKE %(h)s"
-         " ON CONFLICT DO NOTHING", o=st.sampled_from(("primary", "secondary", "tertiary")),
-         h=st.sampled_from(("hue01%", "hue05%", "hue13%"))),
+    step(
+        "INSERT INTO labelset_hues SELECT l.id, %(o)s, h.id FROM labelsets l, hues h WHERE h.key LIKE %(h)s"
+        " ON CONFLICT DO NOTHING",
+        o=st.sampled_from(("primary", "secondary", "tertiary")),
+        h=st.sampled_from(("hue01%", "hue05%", "hue13%")),
+    ),
     step("UPDATE labelset_hues SET hue_id = (SELECT max(id) FROM hues) WHERE labelset_id = %(w)s", w=FEW),
     step("DELETE FROM labelset_hues WHERE labelset_id = %(w)s", w=FEW),
-    step("INSERT INTO labelset_reading_abilities SELECT l.id, r.id FROM labelsets l, reading_abilities r WHERE r.key = %(r)s"
-         " ON CONFLICT DO NOTHING", r=st.sampled_from(("SPOT", "TREEHOUSE"))),
+    step(
+        "INSERT INTO labelset_reading_abilities SELECT l.id, r.id FROM labelsets l, reading_abilities r WHERE r.key = %(r)s"
+        " ON CONFLICT DO NOTHING",
+        r=st.sampled_from(("SPOT", "TREEHOUSE")),
+    ),
     step("DELETE FROM labelset_reading_abilities WHERE labelset_id = %(w)s", w=FEW),
 )
 

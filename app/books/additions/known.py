@@ -183,6 +183,7 @@ def _work_record(new: NewWork) -> dict[str, Any]:
         "title": new.title,
         "subtitle": new.subtitle,
         "match_title": new.known.title,
+        "match_subtitle": new.known.subtitle,
     }
 
 
