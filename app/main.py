@@ -8,6 +8,8 @@ from fastapi import FastAPI
 
 from app.accounts.authenticate import authenticate
 from app.books import routes as books
+from app.books.people import routes as people_of_books
+from app.books.works import routes as works
 from app.collections import routes as collections
 from app.core.config import Settings, settings
 from app.core.db import Database
@@ -15,6 +17,8 @@ from app.core.http import create_app
 from app.core.security import Tokens
 from app.events import routes as events
 from app.labels import routes as labels
+from app.labels.merging import routes as merging
+from app.labels.works import routes as labelled_works
 from app.recommendations import routes as recommendations
 from app.schools import routes as schools
 from app.search import routes as search
@@ -33,7 +37,12 @@ ROUTERS = (
     schools.router,
     collections.router,
     labels.router,
+    labelled_works.router,
+    merging.router,
+    works.router,
     books.router,
+    people_of_books.authors,
+    people_of_books.illustrators,
     search.router,
     recommendations.router,
     events.router,

@@ -49,6 +49,7 @@ def upgrade() -> None:
     _series()
     _merges()
     _history()
+    _title_words()
     _members()
     for key, _, name in HUES:
         _name_hue(key, name)
@@ -132,9 +133,19 @@ def _history() -> None:
     op.create_index("ix_labelset_changes_work_id_id", "labelset_changes", ["work_id", "id"], unique=False)
 
 
+def _title_words() -> None:
+    op.execute("SET LOCAL statement_timeout = '5min'")  # reads every work and edition once
+    op.create_index(
+        "ix_works_title_words",
+        "works",
+        [sa.text("to_tsvector('simple'::regconfig, match_title)")],
+        unique=False,
+        postgresql_using="gin",
+    )
+
+
 def _members() -> None:
     """Enter the series that editions name; of a series of which a work names two numbers, the lower."""
-    op.execute("SET LOCAL statement_timeout = '5min'")  # reads every edition once
     connection = op.get_bind()
     series: dict[str, str] = {}
     members: dict[tuple[str, int], int | None] = {}
@@ -160,5 +171,6 @@ def _members() -> None:
 def downgrade() -> None:
     for key, name, _ in HUES:
         _name_hue(key, name)
+    op.drop_index("ix_works_title_words", table_name="works")
     for table in ("labelset_changes", "merges", "series_works_association", "series"):
         op.drop_table(table)

@@ -45,13 +45,17 @@ class Work(Base):
     """A creative work: what its editions have in common."""
 
     __tablename__ = "works"
+    __table_args__ = (
+        Index("ix_works_match_title", "match_title"),
+        Index("ix_works_title_words", text("to_tsvector('simple'::regconfig, match_title)"), postgresql_using="gin"),
+    )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     type: Mapped[WorkType] = mapped_column(text_enum(WorkType), default=WorkType.BOOK)
     leading_article: Mapped[str | None] = mapped_column(String(20))
     title: Mapped[str] = mapped_column(String(512))
     subtitle: Mapped[str | None] = mapped_column(String(512))
-    match_title: Mapped[str] = mapped_column(Text, index=True)
+    match_title: Mapped[str] = mapped_column(Text)
     """The folded title without its article: what an edition without a known relative is matched by."""
     match_subtitle: Mapped[str] = mapped_column(Text, default=folded("subtitle"), server_default="")
     """The folded subtitle (core/text.fold), whose words the search looks up; kept by whoever writes the subtitle."""
@@ -177,7 +181,10 @@ class Series(Base):
 
 
 class SeriesWork(Base):
-    """A work's place in a series. A work may be in several; of its ``primary_works`` the oldest series is shown."""
+    """A work's place in a series, where ``primary_works`` are the story itself and others accompany it.
+
+    A work may be in several series: the oldest of which it is a primary work is shown.
+    """
 
     __tablename__ = "series_works_association"
 

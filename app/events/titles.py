@@ -1,6 +1,8 @@
 """Titles that the system itself emits: an event of that title is evidence, so only an administrator may post one."""
 
 SYSTEM_TITLES = (
+    "Author created",
+    "Authors merged",
     "Booklist created",
     "Bulk created schools",
     "Bulk editions added",
@@ -19,7 +21,9 @@ SYSTEM_TITLES = (
     "Hydration: Finish",
     "Hydration: Nielsen API error",
     "Hydration: Nielsen rate limit error",
+    "Labelsets updated",
     "Made a recommendation",
+    "Merge undone",
     "New class created",
     "New school created",
     "No books",
@@ -50,6 +54,7 @@ SYSTEM_TITLES = (
     "Work deleted",
     "Work referenced by a booklist has no editions",
     "Work updated",
+    "Works merged",
 )
 SYSTEM_TITLE_STEMS = ("School account made ",)
 """Titles that go on with a word of the moment."""

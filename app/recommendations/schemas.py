@@ -1,7 +1,6 @@
 """Shapes of recommendations."""
 
 import enum
-from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -9,8 +8,8 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from app.books.schemas import AnyCase, WebAddress
 from app.core.isbn import understand
-from app.core.schemas import IdText, Input, JsonObject, Schema
-from app.labels.models import LabelOrigin, RecommendStatus
+from app.core.schemas import Input, Schema
+from app.labels.schemas import LabelSetDetail
 
 MAX_EXCLUDED = 1_000
 BIG = 2**53
@@ -99,42 +98,6 @@ class HueyRecommendationFilterUsed(Filters):
     """The filters that were used in the end."""
 
     school_id: int | None = Field(description="The school's small number; null where the whole catalogue was asked.")
-
-
-class Hue(Schema):
-    id: IdText
-    name: str
-    key: str
-
-
-class ReadingAbility(Schema):
-    id: IdText
-    key: str
-    name: str
-
-
-class LabelSetDetail(Schema):
-    """All that is said of a work."""
-
-    id: IdText
-    work_id: IdText
-    hues: list[Hue] = Field(description="The primary hue first.")
-    hue_origin: LabelOrigin | None
-    min_age: int | None
-    max_age: int | None
-    age_origin: LabelOrigin | None
-    reading_abilities: list[ReadingAbility] = Field(description="The easiest first.")
-    reading_ability_origin: LabelOrigin | None
-    huey_summary: str | None
-    summary_origin: LabelOrigin | None
-    labelled_by_user_id: UUID | None
-    labelled_by_sa_id: UUID | None
-    info: JsonObject | None
-    recommend_status: RecommendStatus | None
-    recommend_status_origin: LabelOrigin | None
-    checked: bool | None
-    created_at: datetime
-    updated_at: datetime | None
 
 
 class ReasonCode(enum.StrEnum):

@@ -15,6 +15,7 @@ from app.core.errors import FieldError, FieldForbidden
 from app.core.isbn import display
 from app.events import service as events
 from app.events.models import EventLevel
+from app.labels.schemas import LabelSetDetail
 from app.recommendations import queries
 from app.recommendations.queries import Terms
 from app.recommendations.ranking import Candidate, Wish, ranked
@@ -24,7 +25,6 @@ from app.recommendations.schemas import (
     HueyOutput,
     HueyRecommendationFilter,
     HueyRecommendationFilterUsed,
-    LabelSetDetail,
     ReadingAbilityKey,
     Reason,
     ReasonCode,

@@ -12,7 +12,6 @@ from app.core.guards import Permission
 from app.core.paging import Pages
 from app.core.requests import Door
 from app.search import service
-from app.search.queries import Scope
 from app.search.schemas import SearchResults
 
 router = APIRouter(prefix="/v1", tags=["search"], route_class=Door)
@@ -59,7 +58,7 @@ async def find(
     works that most libraries hold come first. `highlights` is HTML, every other field plain text. Of very many matches
     the 400 that most libraries hold are ranked.
     """
-    scope = Scope(shelves.collection_id, author_id)
+    scope = await service.scope_of(session, shelves.collection_id, author_id)
     if shelves.is_empty:
         return service.nothing(query, author_id)
     results, last = await service.search(

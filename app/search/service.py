@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.books.merging.redirects import current_id
+from app.books.models import MergeKind
 from app.collections.models import Collection
 from app.collections.queries import CollectionRow, collection_row_of_school
 from app.core.db import Driver, driver_of
@@ -49,6 +51,12 @@ async def shelf_of_school(session: AsyncSession, school_id: UUID) -> CollectionR
 async def school_number(session: AsyncSession, school_id: UUID) -> int | None:
     """The small number that older clients know a school by."""
     return await session.scalar(select(School.id).where(School.wriveted_identifier == school_id))
+
+
+async def scope_of(session: AsyncSession, collection_id: UUID | None, author_id: int | None) -> Scope:
+    """Where to look. An author who was merged into another is that other."""
+    author = None if author_id is None else await current_id(session, MergeKind.AUTHOR, author_id)
+    return Scope(collection_id, author)
 
 
 async def search(

@@ -22,10 +22,10 @@ from app.books.additions.known import (
 from app.books.additions.plan import Outcome, apply_additions
 from app.books.additions.rows import Addition
 from app.books.briefs import refresh_briefs
+from app.books.merging.locking import lock_catalogue
 from app.core.aside import MANY_ROWS, array_of, aside
 from app.core.db import Driver, driver_of
 
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('books.additions', 0))"
 _INTRODUCE = """
 WITH introduced AS (
     INSERT INTO editions (isbn)
@@ -116,6 +116,28 @@ SELECT work_id, author_id FROM jsonb_to_recordset(%s::jsonb) AS n(work_id int, a
 INSERT INTO illustrator_editions (edition_isbn, illustrator_id)
 SELECT edition_isbn, illustrator_id FROM jsonb_to_recordset(%s::jsonb) AS n(edition_isbn bigint, illustrator_id int)
 """,
+    "series": """
+WITH volumes AS (
+    SELECT * FROM jsonb_to_recordset(%s::jsonb) 
+        AS n(title text, title_key text, search_title text, work_id int, order_id int)
+),
+added AS (
+    INSERT INTO series (title, title_key, search_title)
+    SELECT DISTINCT ON (title_key) title, title_key, search_title FROM volumes ORDER BY title_key, title
+    ON CONFLICT (title_key) DO NOTHING
+    RETURNING id, title_key
+),
+found AS (
+    SELECT id, title_key FROM added
+    UNION ALL
+    SELECT id, title_key FROM series WHERE title_key IN (SELECT title_key FROM volumes)
+)
+INSERT INTO series_works_association AS known (series_id, work_id, order_id)
+SELECT DISTINCT ON (found.id, v.work_id) found.id, v.work_id, v.order_id
+  FROM volumes v JOIN found USING (title_key) ORDER BY found.id, v.work_id, v.order_id
+ON CONFLICT (series_id, work_id) DO UPDATE SET order_id = excluded.order_id
+ WHERE known.order_id IS NULL AND excluded.order_id IS NOT NULL
+""",
 }
 
 
@@ -124,7 +146,7 @@ async def add(session: AsyncSession, additions: Sequence[Addition]) -> list[Outc
     driver = driver_of(session)
     telling = [addition for addition in additions if addition.data is not None]
     if telling:
-        await driver.execute(_LOCK)
+        await lock_catalogue(driver)
     absent = await _absent_works(driver, telling)
     usable = [addition for addition in additions if addition.work_id not in absent] if absent else additions
     isbns = await aside(len(usable) > MANY_ROWS, numbers_in, usable)
