@@ -153,7 +153,8 @@ BEGIN
         ON CONFLICT (work_id) DO UPDATE SET document = excluded.document WHERE s.document <> excluded.document
         RETURNING s.document
     )
-    SELECT array_agg(DISTINCT word) INTO said FROM stored CROSS JOIN LATERAL unnest(tsvector_to_array(document)) AS word;
+    SELECT array_agg(DISTINCT word) INTO said
+      FROM stored CROSS JOIN LATERAL unnest(tsvector_to_array(document)) AS word;
     PERFORM learn_words(said);
 END $$;
 

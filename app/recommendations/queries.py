@@ -30,7 +30,8 @@ MATCHES = """hues & %(hues)s <> 0 AND abilities & %(abilities)s <> 0
  AND (%(age)s::int IS NULL OR (min_age <= %(age)s AND %(age)s <= max_age))
  AND (good OR NOT %(good)s) AND work_id <> ALL(%(excluded)s::int[])"""
 AUTHORS = """
-SELECT work_id, array_agg(author_id ORDER BY author_id) FROM author_works WHERE work_id = ANY(%s::int[]) GROUP BY work_id
+SELECT work_id, array_agg(author_id ORDER BY author_id) FROM author_works
+ WHERE work_id = ANY(%s::int[]) GROUP BY work_id
 """
 # Of a work's editions one is shown: that has a cover, then that can be borrowed now, then the newest.
 EDITION = """
@@ -112,7 +113,7 @@ async def authors(driver: Driver, works: Iterable[int]) -> dict[int, tuple[int, 
 async def books(driver: Driver, works: Iterable[int], collection_id: UUID | None) -> list[tuple[Any, ...]]:
     """What is shown of works, in their order; of a collection's, the edition that it holds."""
     held = collection_id is not None
-    edition = EDITION.format(borrowable="i.copies_available > 0" if held else "false", holding=HELD if held else "")
+    edition = EDITION.format(borrowable="i.copies_available > 0" if held else "NULL::boolean", holding=HELD if held else "")
     statement = BOOKS.format(available=ON_SHELF if held else "NULL::boolean", edition=edition)
     return await _rows(driver, statement, {"ids": array_of(works), "collection": collection_id})
 

@@ -12,7 +12,7 @@ from app.core.guards import Permission
 from app.core.paging import Pages
 from app.core.requests import Door
 from app.search import service
-from app.search.schemas import SearchResults
+from app.search.schemas import SearchQueryInput, SearchResults
 
 router = APIRouter(prefix="/v1", tags=["search"], route_class=Door)
 
@@ -58,11 +58,12 @@ async def find(
     works that most libraries hold come first. `highlights` is HTML, every other field plain text. Of very many matches
     the 400 that most libraries hold are ranked.
     """
-    scope = await service.scope_of(session, shelves.collection_id, author_id)
+    asked = SearchQueryInput(query=query, author_id=author_id)
     if shelves.is_empty:
-        return service.nothing(query, author_id)
+        return SearchResults(input=asked, books=[])
+    scope = await service.scope_of(session, shelves.collection_id, author_id)
     results, last = await service.search(
-        driver_of(session), query, scope, after=pages.after, skip=pages.skip, limit=pages.limit
+        driver_of(session), asked, scope, after=pages.after, skip=pages.skip, limit=pages.limit
     )
     pages.offer_next(len(results.books), last)
     return results

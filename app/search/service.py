@@ -60,12 +60,13 @@ async def scope_of(session: AsyncSession, collection_id: UUID | None, author_id:
 
 
 async def search(
-    driver: Driver, text: str | None, scope: Scope, *, after: Sequence[Any] | None, skip: int, limit: int
+    driver: Driver, asked: SearchQueryInput, scope: Scope, *, after: Sequence[Any] | None, skip: int, limit: int
 ) -> tuple[SearchResults, Key | None]:
     """A page of works, and the key of the last. Without a query, those that most libraries hold."""
-    query = Query.read(text or "")
-    if (text or "").strip():
-        found = await find(driver, query, fold(text or ""), scope)
+    text = asked.query or ""
+    query = Query.read(text)
+    if text.strip():
+        found = await find(driver, query, fold(text), scope)
         following = [key for key in found.keys if after is None or key < tuple(after)]
         page = following[skip : skip + limit]
     else:
@@ -73,7 +74,6 @@ async def search(
         page = list(found.keys)
     rows = await queries.shown(driver, [id_ for _, id_ in page], scope.collection_id) if page else []
     books = [_shown(row, frozenset(query.words), found.meant) for row in rows]
-    asked = SearchQueryInput(query=text, author_id=scope.author_id)
     return SearchResults(input=asked, books=books), page[-1] if page else None
 
 
@@ -121,8 +121,3 @@ def _shown(row: tuple[Any, ...], begun: frozenset[str], meant: frozenset[str]) -
         if isbns is None
         else Availability(copies_total=total, copies_available=available, isbns=[display(isbn) for isbn in isbns]),
     )
-
-
-def nothing(text: str | None, author_id: int | None) -> SearchResults:
-    """What a search of no shelves finds."""
-    return SearchResults(input=SearchQueryInput(query=text, author_id=author_id), books=[])

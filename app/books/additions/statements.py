@@ -118,7 +118,7 @@ SELECT edition_isbn, illustrator_id FROM jsonb_to_recordset(%s::jsonb) AS n(edit
 """,
     "series": """
 WITH volumes AS (
-    SELECT * FROM jsonb_to_recordset(%s::jsonb) 
+    SELECT * FROM jsonb_to_recordset(%s::jsonb)
         AS n(title text, title_key text, search_title text, work_id int, order_id int)
 ),
 added AS (
