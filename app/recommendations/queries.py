@@ -113,7 +113,9 @@ async def authors(driver: Driver, works: Iterable[int]) -> dict[int, tuple[int, 
 async def books(driver: Driver, works: Iterable[int], collection_id: UUID | None) -> list[tuple[Any, ...]]:
     """What is shown of works, in their order; of a collection's, the edition that it holds."""
     held = collection_id is not None
-    edition = EDITION.format(borrowable="i.copies_available > 0" if held else "NULL::boolean", holding=HELD if held else "")
+    edition = EDITION.format(
+        borrowable="i.copies_available > 0" if held else "NULL::boolean", holding=HELD if held else ""
+    )
     statement = BOOKS.format(available=ON_SHELF if held else "NULL::boolean", edition=edition)
     return await _rows(driver, statement, {"ids": array_of(works), "collection": collection_id})
 

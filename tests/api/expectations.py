@@ -96,6 +96,10 @@ EXPECTED: dict[str, Asked | None] = {
     "editions_create": Asked("Edition", "add", lambda target: {"isbn": new_isbn()}),
     "editions_find": Asked("Edition", "read"),
     "editions_add_many": Asked("Edition", "add", lambda target: [{"isbn": new_isbn()}]),
+    "search_find": Asked("Work", "read"),
+    "recommendations_recommend": Asked(
+        "Collection", "read", lambda target: {"wriveted_identifier": str(target.school)}
+    ),
     "events_get_events": ANY_ACTIVE,
     "events_create_event": Asked(
         "Event",
@@ -110,3 +114,6 @@ EXPECTED: dict[str, Asked | None] = {
 
 NAMED_IN_BODY = {"accounts_create_service_account", "collections_create", "events_create_event"}
 """Operations whose school stands in the body: one that does not exist is a fault of the input (422)."""
+
+LOOKED_UP_FROM_BODY = {"recommendations_recommend"}
+"""Operations whose school stands in the body as the place to look: one that does not exist is not found (404)."""

@@ -94,6 +94,8 @@ LISTS = [
     Listing("service accounts", "/service-accounts", lambda row: row["id"], add_service_account),
     Listing("editions", "/editions", lambda row: row["isbn"], add_edition),
     Listing("editions found", "/editions?query=matilda", lambda row: row["isbn"], add_edition),
+    Listing("works by holders", "/search", lambda row: row["id"], add_edition),
+    Listing("works searched for", "/search?query=matilda", lambda row: row["id"], add_edition),
     Listing("items", "/collection/{collection}/items", lambda row: row["id"], add_item),
     Listing("items found", "/collection/{collection}/items?query=matilda", lambda row: row["id"], add_item),
     Listing("items of a school", "/school/{school}/collection", lambda row: row["id"], add_item),
@@ -135,7 +137,8 @@ async def page(client: Client, path: str) -> tuple[list[Any], str | None]:
     assert answer.status_code == 200, answer.text
     body = answer.json()
     following = answer.links.get("next", {}).get("url")
-    return body if isinstance(body, list) else body["data"], following and following.removeprefix("/v1")
+    rows = body if isinstance(body, list) else body.get("data", body.get("books"))
+    return rows, following and following.removeprefix("/v1")
 
 
 async def cursor_of(library: Library, listing: Listing, client: Client | None = None) -> str:

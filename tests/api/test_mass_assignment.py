@@ -58,6 +58,7 @@ STRICT: dict[str, Written] = {
     "collections_add_item": Written((CollectionItem,), row=ITEMS),
     "editions_create": Written((Edition, Work)),
     "events_create_event": Written((Event,), row=EVENTS),
+    "recommendations_recommend": Written((Event,), row=EVENTS),
 }
 BULK: dict[str, Written] = {
     "collections_replace_items": Written((CollectionItem,), at=(0,), row=ITEMS),
