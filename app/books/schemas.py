@@ -5,7 +5,16 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from app.books.models import WorkType
@@ -26,6 +35,11 @@ def _not_the_image_itself(value: object) -> object:
             "image_not_accepted", "Send the http(s) address of the cover; images themselves are not stored yet."
         )
     return value
+
+
+def name_or_id(value: object) -> str:
+    """Which of the two ways of naming a person a value is, so that only the faults of that one are told."""
+    return "by-id" if isinstance(value, int) else "by-name"
 
 
 def _digits_as_number(value: object) -> object:
@@ -170,7 +184,14 @@ class ContributorBase(Input):
     last_name: LastName
 
 
+Contributor = Annotated[
+    Annotated[ContributorBase, Tag("by-name")] | Annotated[Id, Tag("by-id")], Discriminator(name_or_id)
+]
+
+
 class AuthorCreateIn(ContributorBase):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"first_name": "Roald", "last_name": "Dahl"}]})
+
     info: JsonObject | None = None
 
 
@@ -235,7 +256,7 @@ class EditionUpdateIn(Input):
     edition_title: Heading = Field(None, description="Null: the title of its work is shown.")
     edition_subtitle: Heading = None
     date_published: DatePublished | None = Field(None, description="YYYYMMDD or YYYY.")
-    illustrators: list[ContributorBase | Id] | None = Field(
+    illustrators: list[Contributor] | None = Field(
         None, max_length=MAX_PEOPLE, description="All of them, each by id or by name."
     )
     cover_url: CoverUrl = Field(None, description="An http(s) address; images themselves are not taken here.")

@@ -17,7 +17,6 @@ from app.labels.patching.bulk import Item, patch_labelsets, read_items
 from app.labels.schemas import KnownAndTaggedEditionCounts, LabelPatchReport, LabelSetPatch
 from app.labels.service import IsbnList, read_isbns
 
-MAX_ITEMS = 1_000
 ITEMS = [{"isbn": "9780142410394", "patch_data": {"hue_primary_key": "hue05_funny_comic", "min_age": 7, "max_age": 11}}]
 
 router = APIRouter(prefix="/v1", tags=["labels"], route_class=Door)
@@ -31,9 +30,8 @@ async def get_isbns(request: Request, caller: Caller, body: RawBody) -> IsbnList
     return await aside(len(body) >= MANY_BYTES, read_isbns, body, limit)
 
 
-async def get_items(request: Request, caller: Labeller, body: RawBody) -> list[Item]:
-    limit = request.app.state.settings.max_bulk_items
-    return await aside(len(body) >= MANY_BYTES, read_items, body, min(limit, MAX_ITEMS))
+async def get_items(caller: Labeller, body: RawBody) -> list[Item]:
+    return await aside(len(body) >= MANY_BYTES, read_items, body)
 
 
 @router.post(

@@ -48,6 +48,10 @@ def _rows(target: Target) -> list[dict[str, Any]]:
     return [{"info": {"title": f"Our School {uuid4()}"}, "copies_total": 2}]
 
 
+def _work(target: Target) -> dict[str, Any]:
+    return {"title": f"Matilda {uuid4()}", "authors": [], "editions": [new_isbn()]}
+
+
 ANY_ACTIVE = Asked("Schools", "search")
 """Asked of every active account: the specification lets each search schools, and gives no rule of its own here."""
 READ_COLLECTION = Asked("Collection", "read")
@@ -96,6 +100,22 @@ EXPECTED: dict[str, Asked | None] = {
     "editions_create": Asked("Edition", "add", lambda target: {"isbn": new_isbn()}),
     "editions_find": Asked("Edition", "read"),
     "editions_add_many": Asked("Edition", "add", lambda target: [{"isbn": new_isbn()}]),
+    "editions_update": Asked("Edition", "update", lambda target: {"edition_subtitle": "A Story"}),
+    "works_find": Asked("Work", "read"),
+    "works_create": Asked("Work", "add", _work),
+    "works_get": Asked("Work", "read"),
+    "works_update": Asked("Work", "update", lambda target: {"subtitle": "A Story"}),
+    "works_delete": Asked("Work", "delete"),
+    "labels_update_many": Asked("LabelSet", "update", lambda target: [{"isbn": new_isbn(), "patch_data": {}}]),
+    "authors_find": Asked("Author", "read"),
+    "authors_create": Asked("Author", "create", lambda target: {"last_name": "Dahl"}),
+    "authors_get": Asked("Author", "read"),
+    "illustrators_list_all": Asked("Illustrator", "read"),
+    "illustrators_get_one": Asked("Illustrator", "read"),
+    "merges_merge_works": Asked("Work", "update", lambda target: {"duplicate_id": target.book.other_work}),
+    "merges_merge_authors": Asked("Author", "update", lambda target: {"duplicate_id": target.book.other_author}),
+    "merges_find": Asked("Merge", "read"),
+    "merges_undo": Asked("Work", "update"),
     "search_find": Asked("Work", "read"),
     "recommendations_recommend": Asked(
         "Collection", "read", lambda target: {"wriveted_identifier": str(target.school)}
@@ -112,6 +132,8 @@ EXPECTED: dict[str, Asked | None] = {
 }
 """By operationId; None: anybody may."""
 
+OF_EVERYBODY = {"Work", "Edition", "Author", "Illustrator", "Merge", "LabelSet"}
+"""Resources whose rules do not depend on the row: who may not is told so before it is looked for."""
 NAMED_IN_BODY = {"accounts_create_service_account", "collections_create", "events_create_event"}
 """Operations whose school stands in the body: one that does not exist is a fault of the input (422)."""
 

@@ -18,7 +18,14 @@ from app.main import create_public_app
 from tests.conftest import settings_for
 from tests.core.apps import NOWHERE
 
-PATH_EXAMPLES = {"isbn": "9780439023481", "collection_item_id": "1"}
+PATH_EXAMPLES = {
+    "isbn": "9780439023481",
+    "collection_item_id": "1",
+    "work_id": "1",
+    "author_id": "1",
+    "illustrator_id": "1",
+    "merge_id": "1",
+}
 """What stands in a path where it is not a UUID."""
 
 

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
+from app.books.merging.links import LINKS
+from app.books.models import Author, Illustrator, Merge, MergeKind, Work
 from app.collections.models import Collection, CollectionItem
 from app.core.text import fold
 from app.schools.models import School, SchoolState
@@ -16,14 +21,28 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Book:
+    """A work and an author with a duplicate of each, an illustrator, and a merge that can be undone."""
+
+    work: int
+    other_work: int
+    author: int
+    other_author: int
+    illustrator: int
+    merge: int
+
+
+@dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book and a service account; and a school that has no collection yet."""
+    """A school with a collection of one book and a service account; a school that has no collection yet; and a book
+    of the catalogue, which is nobody's."""
 
     school: UUID
     bare_school: UUID
     collection: UUID
     item: int
     service_account: UUID
+    book: "Book"
 
     @property
     def in_path(self) -> dict[str, object]:
@@ -32,10 +51,17 @@ class Target:
             "collection_id": self.collection,
             "collection_item_id": self.item,
             "service_account_id": self.service_account,
+            "work_id": self.book.work,
+            "author_id": self.book.author,
+            "illustrator_id": self.book.illustrator,
+            "merge_id": self.book.merge,
         }
 
 
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, uuid4())
+ABSENT = 2**31 - 1
+NOWHERE = Target(
+    uuid4(), uuid4(), uuid4(), ABSENT, uuid4(), Book(ABSENT, ABSENT - 1, ABSENT, ABSENT - 1, ABSENT, ABSENT)
+)
 """Nothing of this exists."""
 
 
@@ -54,12 +80,38 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         accounts = [_account("kiosk", school.wriveted_identifier) for school in schools[:number]]
         session.add_all([*items, *accounts])
         await session.flush()
+        books = await _books(session, number)
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(collections, items, accounts, schools[number:], strict=True)
+    paired = zip(collections, items, accounts, schools[number:], books, strict=True)
     return [
-        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id)
-        for collection, item, account, bare in paired
+        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id, book)
+        for collection, item, account, bare, book in paired
     ]
+
+
+async def _books(session: AsyncSession, number: int) -> list[Book]:
+    works = [Work(title="Matilda", match_title="matilda") for _ in range(3 * number)]
+    authors = [Author(last_name="Dahl", name_key="dahl") for _ in range(2 * number)]
+    illustrators = [Illustrator(last_name="Blake", name_key="blake") for _ in range(number)]
+    session.add_all([*works, *authors, *illustrators])
+    await session.flush()
+    gone = [_gone(work.id, into.id) for work, into in zip(works[2 * number :], works[:number], strict=True)]
+    session.add_all(gone)
+    await session.execute(delete(Work).where(Work.id.in_([merge.from_id for merge in gone])))
+    await session.flush()
+    return [
+        Book(works[n].id, works[number + n].id, authors[n].id, authors[number + n].id, illustrators[n].id, gone[n].id)
+        for n in range(number)
+    ]
+
+
+def _gone(from_id: int, into_id: int) -> Merge:
+    """What is kept of a work without anything that was merged."""
+    moment = "2026-01-01T00:00:00Z"
+    row = {"id": from_id, "type": "book", "title": "Gone", "match_title": "gone"}
+    links: dict[str, Any] = {link.table: {"moved": [], "taken": []} for link in LINKS[MergeKind.WORK]}
+    undo = {"row": {**row, "created_at": moment, "updated_at": moment}, "links": links}
+    return Merge(kind=MergeKind.WORK, from_id=from_id, into_id=into_id, actor="user:nobody", undo=undo)
 
 
 def _school(**columns: Any) -> School:

@@ -7,14 +7,14 @@ import pytest
 
 from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
 from app.events.models import Event, EventLevel
-from tests.api.expectations import EXPECTED, LOOKED_UP_FROM_BODY, NAMED_IN_BODY, Asked
+from tests.api.expectations import EXPECTED, LOOKED_UP_FROM_BODY, NAMED_IN_BODY, OF_EVERYBODY, Asked
 from tests.api.operations import OPERATIONS, Operation
 from tests.api.targets import ACTIVE, ARCHETYPES, NOWHERE, Archetype, Row, Target, call, targets
 from tests.books.catalogue import new_isbn
 from tests.oracle.oracle import decide
 from tests.world import Client, World
 
-ABSENT_IN_TARGETS = {"collections_get_item_by_isbn", "editions_get"}
+ABSENT_IN_TARGETS = {"collections_get_item_by_isbn", "editions_get", "editions_update"}
 """What these look for is in no target: who may look hears 404."""
 
 
@@ -32,10 +32,12 @@ def expected_status(operation: Operation, asked: Asked | None, account: Row, tar
         return 404 if missing and in_path else 200
     if not account["active"]:
         return 401
-    if missing and in_path:
+    if missing and in_path and asked.resource not in OF_EVERYBODY:
         return 404
     if not asked.granted_to(account, target):
         return 403
+    if missing and in_path:
+        return 404
     if missing and operation.name in NAMED_IN_BODY:
         return 422
     return 404 if operation.name in ABSENT_IN_TARGETS else 200

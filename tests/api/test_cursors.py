@@ -85,6 +85,28 @@ async def add_item(library: Library) -> None:
     assert answer.status_code == 200
 
 
+async def add_work(library: Library) -> None:
+    title = CHANCE.choice(["Matilda", "The Matilda Effect", "Matilda and Me", "Ein Matilda-Buch"])
+    body = {"title": title, "authors": [{"last_name": f"Dahl{CHANCE.randrange(40)}"}], "editions": [new_isbn()]}
+    assert (await library.admin.post("/work", json=body)).status_code == 200
+
+
+async def add_author(library: Library) -> None:
+    answer = await library.admin.post("/authors", json={"last_name": CHANCE.choice(["Dahl", "Dahlia", "Roald Dahl"])})
+    assert answer.status_code == 200
+
+
+async def add_illustrator(library: Library) -> None:
+    body = {"isbn": new_isbn(), "illustrators": [{"last_name": f"Blake {CHANCE.random()}"}]}
+    assert (await library.admin.post("/edition", json=body)).status_code == 200
+
+
+async def add_merge(library: Library) -> None:
+    people = [(await library.admin.post("/authors", json={"last_name": "Doe"})).json()["id"] for _ in range(2)]
+    answer = await library.admin.post(f"/authors/{people[0]}/merge", json={"duplicate_id": int(people[1])})
+    assert answer.status_code == 200
+
+
 LISTS = [
     Listing("schools", "/schools", lambda row: row["wriveted_identifier"], add_school),
     Listing("schools found", "/schools?q=annandale&state=NSW", lambda row: row["wriveted_identifier"], add_school),
@@ -94,6 +116,12 @@ LISTS = [
     Listing("service accounts", "/service-accounts", lambda row: row["id"], add_service_account),
     Listing("editions", "/editions", lambda row: row["isbn"], add_edition),
     Listing("editions found", "/editions?query=matilda", lambda row: row["isbn"], add_edition),
+    Listing("works", "/works", lambda row: row["id"], add_work),
+    Listing("works found", "/works?query=matilda", lambda row: row["id"], add_work),
+    Listing("authors", "/authors", lambda row: row["id"], add_author),
+    Listing("authors found", "/authors?query=dahl", lambda row: row["id"], add_author),
+    Listing("illustrators", "/illustrators", lambda row: row["id"], add_illustrator),
+    Listing("merges", "/merges", lambda row: row["id"], add_merge),
     Listing("works by holders", "/search", lambda row: row["id"], add_edition),
     Listing("works searched for", "/search?query=matilda", lambda row: row["id"], add_edition),
     Listing("items", "/collection/{collection}/items", lambda row: row["id"], add_item),
@@ -114,7 +142,7 @@ async def library(make_database: Callable[[], str]) -> AsyncIterator[Library]:
         collection = await world.collection(school)
         admin, other = await world.admin(), await world.admin()
         made = Library(world, app, admin, other, str(school.wriveted_identifier), str(collection.id))
-        for add in (add_school, add_event, add_service_account, add_edition, add_item):
+        for add in {listing.add for listing in LISTS}:
             for _ in range(ROWS):
                 await add(made)
         await add_ties(made)

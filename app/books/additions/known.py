@@ -172,7 +172,11 @@ def records_of(catalogue: Catalogue, new: Newcomers, ids: Sequence[Sequence[int]
         "illustrator_editions": [
             {"edition_isbn": isbn, "illustrator_id": person.id} for isbn, person in catalogue.new_drawings
         ],
-        "series": [_volume_record(edition) for edition in catalogue.changed.values() if _is_volume(edition)],
+        "series": [
+            _volume_record(place, edition)
+            for place, edition in enumerate(catalogue.changed.values())
+            if _is_volume(edition)
+        ],
     }
     return {table: json_of(rows) for table, rows in records.items() if rows}
 
@@ -197,10 +201,11 @@ def _is_volume(edition: KnownEdition) -> bool:
     return edition.work is not None and edition.series_name is not None
 
 
-def _volume_record(edition: KnownEdition) -> dict[str, Any]:
+def _volume_record(place: int, edition: KnownEdition) -> dict[str, Any]:
     """A work's place in the series that its edition names."""
     title = edition.series_name or ""
     return {
+        "place": place,
         "title": title,
         "title_key": series_key(title),
         "search_title": fold(title),

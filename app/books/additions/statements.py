@@ -23,6 +23,8 @@ from app.books.additions.plan import Outcome, apply_additions
 from app.books.additions.rows import Addition
 from app.books.briefs import refresh_briefs
 from app.books.merging.locking import lock_catalogue
+from app.books.merging.redirects import current_ids
+from app.books.models import MergeKind
 from app.core.aside import MANY_ROWS, array_of, aside
 from app.core.db import Driver, driver_of
 
@@ -119,11 +121,11 @@ SELECT edition_isbn, illustrator_id FROM jsonb_to_recordset(%s::jsonb) AS n(edit
     "series": """
 WITH volumes AS (
     SELECT * FROM jsonb_to_recordset(%s::jsonb)
-        AS n(title text, title_key text, search_title text, work_id int, order_id int)
+        AS n(place int, title text, title_key text, search_title text, work_id int, order_id int)
 ),
 added AS (
     INSERT INTO series (title, title_key, search_title)
-    SELECT DISTINCT ON (title_key) title, title_key, search_title FROM volumes ORDER BY title_key, title
+    SELECT DISTINCT ON (title_key) title, title_key, search_title FROM volumes ORDER BY title_key, place
     ON CONFLICT (title_key) DO NOTHING
     RETURNING id, title_key
 ),
@@ -147,6 +149,8 @@ async def add(session: AsyncSession, additions: Sequence[Addition]) -> list[Outc
     telling = [addition for addition in additions if addition.data is not None]
     if telling:
         await lock_catalogue(driver)
+        additions = await _led_on(session, additions)
+        telling = [addition for addition in additions if addition.data is not None]
     absent = await _absent_works(driver, telling)
     usable = [addition for addition in additions if addition.work_id not in absent] if absent else additions
     isbns = await aside(len(usable) > MANY_ROWS, numbers_in, usable)
@@ -160,6 +164,15 @@ async def add(session: AsyncSession, additions: Sequence[Addition]) -> list[Outc
         credited = {work.id for work, _ in catalogue.new_credits if work.id is not None}
         await refresh_briefs(session, catalogue.changed, credited)
     return outcomes
+
+
+async def _led_on(session: AsyncSession, additions: Sequence[Addition]) -> Sequence[Addition]:
+    """The additions, with the works that they name replaced by those that these were merged into."""
+    named = {addition.work_id for addition in additions if addition.work_id is not None}
+    current = await current_ids(session, MergeKind.WORK, named)
+    if all(id_ == now for id_, now in current.items()):
+        return additions
+    return [addition.of_work(current[addition.work_id]) if addition.work_id else addition for addition in additions]
 
 
 async def _absent_works(driver: Driver, additions: Sequence[Addition]) -> set[int]:

@@ -121,7 +121,8 @@ async def _move_back(driver: Driver, made: Merge) -> None:
     for link in LINKS[made.kind]:
         was = made.undo["links"].get(link.table, {"moved": [], "taken": []})
         await driver.execute(link.move_back, {**ids, "moved": Jsonb(was["moved"])})
-        await driver.execute(link.put_back, {"taken": Jsonb(was["taken"])})
+        if link.is_unique:
+            await driver.execute(link.put_back, {"taken": Jsonb(was["taken"])})
 
 
 def _works_of(made: Merge) -> set[int]:

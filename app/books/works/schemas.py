@@ -2,15 +2,18 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from app.books.models import WorkType
-from app.books.schemas import MAX_OTHER_ISBNS, MAX_PEOPLE, Article, AuthorCreateIn, Genre, Heading, Id
+from app.books.schemas import MAX_OTHER_ISBNS, MAX_PEOPLE, Article, AuthorCreateIn, Genre, Heading, Id, name_or_id
 from app.core.isbn import Isbn
 from app.core.schemas import Input, JsonObject
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=512)]
-Authors = Annotated[list[AuthorCreateIn | Id], Field(max_length=MAX_PEOPLE)]
+AuthorNamed = Annotated[
+    Annotated[AuthorCreateIn, Tag("by-name")] | Annotated[Id, Tag("by-id")], Discriminator(name_or_id)
+]
+Authors = Annotated[list[AuthorNamed], Field(max_length=MAX_PEOPLE)]
 
 
 class WorkInfo(Input):

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.account import Account
 from app.core.aside import array_of
 from app.core.db import driver_of, transaction_of
-from app.core.errors import AtomicRejected, FieldError, Invalid, Problem, TooLarge, pointer, unknown_field
+from app.core.errors import AtomicRejected, FieldError, Invalid, Problem, pointer, unknown_field
 from app.core.isbn import display, understand
 from app.core.strict_json import parse_json
 from app.events import service as events
@@ -47,13 +47,11 @@ class Progress:
     results: list[LabelPatchResult] = field(default_factory=list)
 
 
-def read_items(body: bytes, limit: int) -> list[Item]:
-    """The items of a JSON array; one that cannot be read costs only itself. More than ``limit`` are refused."""
+def read_items(body: bytes) -> list[Item]:
+    """The items of a JSON array of at most 1,000; one that is not as documented costs only itself."""
     document = parse_json(body)
     if not isinstance(document, list):
         raise Invalid(errors=[FieldError("", "list_type", "Send an array of items.")])
-    if len(document) > limit:
-        raise TooLarge(f"{len(document):,} items are more than the {limit:,} that one request may carry.")
     return [_read_item(index, sent) for index, sent in enumerate(document)]
 
 

@@ -35,7 +35,7 @@ class WorkUpdateIn(Input):
     )
 
     leading_article: Article = None
-    title: Title = Field("", description="Cannot be cleared.")
+    title: Title | None = Field(None, description="Cannot be cleared.")
     subtitle: Heading = None
     authors: Authors = Field(
         default_factory=list, description="All of them, each by id or by name; a name is looked for among them first."

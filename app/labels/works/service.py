@@ -103,10 +103,10 @@ async def _members(session: AsyncSession, work_id: int) -> dict[str, Any]:
 
 async def _apply(session: AsyncSession, work: Work, patch: WorkUpdateIn) -> None:
     named = patch.model_fields_set
+    if "title" in named and patch.title is None:
+        raise Invalid(errors=[FieldError("/title", "missing", "A work has a title.")])
     for name in named.intersection(HEADING):
         setattr(work, name, getattr(patch, name))
-    if not work.title:
-        raise Invalid(errors=[FieldError("/title", "missing", "A work has a title.")])
     work.match_title = match_title(work.title, work.leading_article)
     work.match_subtitle = fold(work.subtitle or "")
     if "authors" in named:
