@@ -1,9 +1,10 @@
 """search and recommendations: folded words, and projections that triggers keep
 
 What is derived, from what, and by which plain definition, stands in app/search/models.py. Every trigger runs once per
-statement. Who changes what a shelf is derived from (an edition's work or cover, a work's labels) first locks the
-editions, whose holders then wait; a sync holds the weaker lock of its foreign keys on them, and reads only after it
-has them: so neither overlooks the other. Locks are taken on editions first, then on ``work_search``.
+statement, and plans for the rows at hand, be it one or a hundred thousand. Who changes what a shelf is derived from (an
+edition's work or cover, a work's labels) first locks the editions, whose holders then wait; a sync holds the weaker
+lock of its foreign keys on them, and reads only after it has them: so neither overlooks the other. Locks are taken on
+editions first, then on ``work_search``.
 
 Revision ID: 0005
 Revises: 0004
@@ -143,7 +144,8 @@ CREATE FUNCTION learn_words(said text[]) RETURNS void LANGUAGE sql AS $$
     ON CONFLICT DO NOTHING
 $$;
 
-CREATE FUNCTION refresh_search(changed integer[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION refresh_search(changed integer[]) RETURNS void LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan AS $$
 DECLARE said text[];
 BEGIN
     PERFORM FROM work_search s WHERE s.work_id = ANY(changed) ORDER BY s.work_id FOR UPDATE;
@@ -178,7 +180,8 @@ CREATE FUNCTION label_masks(wanted integer[]) RETURNS TABLE (
      WHERE l.work_id = ANY(wanted)
 $$;
 
-CREATE FUNCTION refresh_shelves(collections uuid[], works integer[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION refresh_shelves(collections uuid[], works integer[]) RETURNS void LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     -- the n-th collection and the n-th work: pairs that may have changed
     WITH pairs AS MATERIALIZED (
@@ -212,7 +215,8 @@ BEGIN
            (excluded.hues, excluded.main_hues, excluded.abilities, excluded.min_age, excluded.max_age, excluded.good);
 END $$;
 
-CREATE FUNCTION refresh_labels(changed integer[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION refresh_labels(changed integer[]) RETURNS void LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan AS $$
 DECLARE collections uuid[]; works integer[]; differing integer[];
 BEGIN
     PERFORM FROM editions e WHERE e.work_id = ANY(changed) ORDER BY e.isbn FOR UPDATE;
@@ -244,7 +248,8 @@ BEGIN
     PERFORM refresh_shelves(collections, works);
 END $$;
 
-CREATE FUNCTION settle_holders() RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION settle_holders() RETURNS void LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan AS $$
 DECLARE late integer[];
 BEGIN
     -- one counts at a time, and nobody waits for the other: what is left is counted with the next change
@@ -333,7 +338,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION search_follows_people() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION search_follows_people() RETURNS trigger LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     PERFORM refresh_search(changed.works) FROM (
         SELECT array_agg(DISTINCT aw.work_id) AS works
@@ -343,7 +349,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION search_follows_series() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION search_follows_series() RETURNS trigger LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     PERFORM refresh_search(changed.works) FROM (
         SELECT array_agg(DISTINCT sw.work_id) AS works
@@ -388,7 +395,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION projections_follow_editions() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION projections_follow_editions() RETURNS trigger LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan AS $$
 DECLARE changed integer[]; moved bigint[]; collections uuid[]; works integer[];
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -426,7 +434,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION shelves_follow_covers(changed integer[], isbns bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION shelves_follow_covers(changed integer[], isbns bigint[]) RETURNS void LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan AS $$
 DECLARE collections uuid[]; works integer[];
 BEGIN
     PERFORM FROM editions e WHERE e.isbn = ANY(isbns) ORDER BY e.isbn FOR UPDATE;
@@ -437,8 +446,12 @@ BEGIN
     PERFORM refresh_shelves(collections, works);
 END $$;
 
-CREATE FUNCTION shelves_gain_holdings() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION shelves_gain_holdings() RETURNS trigger LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
+    IF NOT EXISTS (SELECT FROM new_rows) THEN
+        RETURN NULL;
+    END IF;
     INSERT INTO collection_works AS cw
     SELECT n.collection_id, shuffled(e.work_id), e.work_id,
            CASE WHEN bool_or(e.cover_url IS NOT NULL) THEN coalesce(min(l.hues), 0) ELSE 0 END,
@@ -453,9 +466,13 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION shelves_follow_holdings() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION shelves_follow_holdings() RETURNS trigger LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan AS $$
 DECLARE isbns bigint[];
 BEGIN
+    IF NOT EXISTS (SELECT FROM new_rows) THEN
+        RETURN NULL;
+    END IF;
     isbns := ARRAY(
         SELECT n.edition_isbn FROM new_rows n JOIN old_rows o USING (id)
          WHERE n.edition_isbn IS NOT NULL AND n.withdrawn_at IS NULL AND o.withdrawn_at IS NOT NULL
@@ -476,7 +493,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION shelves_lose_holdings() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION shelves_lose_holdings() RETURNS trigger LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     PERFORM refresh_shelves(changed.collections, changed.works) FROM (
         SELECT array_agg(o.collection_id) AS collections, array_agg(e.work_id) AS works

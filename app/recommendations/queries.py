@@ -25,6 +25,8 @@ UNION ALL
 (SELECT {columns} FROM {shelf} AND place < %(start)s AND {conditions} ORDER BY place LIMIT %(sample)s)
 LIMIT %(sample)s
 """
+SHELF = "collection_works WHERE collection_id = %(collection)s"
+CATALOGUE = "work_labels WHERE has_cover"
 COLUMNS = "work_id, hues, main_hues, abilities, min_age, max_age"
 MATCHES = """hues & %(hues)s <> 0 AND abilities & %(abilities)s <> 0
  AND (%(age)s::int IS NULL OR (min_age <= %(age)s AND %(age)s <= max_age))
@@ -100,7 +102,7 @@ async def candidates(driver: Driver, terms: Terms, collection_id: UUID | None, s
         "good": terms.only_good,
         "excluded": array_of(terms.excluded),
     }
-    shelf = "collection_works WHERE collection_id = %(collection)s" if collection_id else "work_labels WHERE has_cover"
+    shelf = SHELF if collection_id else CATALOGUE
     walk = WALK.format(columns=COLUMNS, shelf=shelf, conditions=MATCHES)
     return [Candidate(*row) for row in await _rows(driver, walk, values)]
 
@@ -121,4 +123,5 @@ async def books(driver: Driver, works: Iterable[int], collection_id: UUID | None
 
 
 async def _rows(driver: Driver, statement: str, values: Any) -> list[Any]:
-    return await (await driver.execute(statement.encode(), values)).fetchall()
+    """Planned for these very values: a plan for any would not trust the walk to find enough soon."""
+    return await (await driver.execute(statement.encode(), values, prepare=False)).fetchall()

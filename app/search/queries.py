@@ -6,14 +6,16 @@ from uuid import UUID
 
 from app.core.aside import array_of
 from app.core.db import Driver
-from app.search.words import Meaning, Query, begun, pieces, suspects, whole
+from app.search.words import SHORT, Meaning, Query, begun, pieces, suspects, whole
 
 CANDIDATES = 400
 """How many works are ranked: of more that match, those that most libraries hold."""
-MOST_HELD = 2_000
-"""Where the first letters that somebody types match very many words, the works that are looked at."""
+WINDOW = 1_000
+"""How many works are looked at for one statement at most, be it of those that match or of those that are held most."""
 MANY_WORDS = 100
 LIKE_CANDIDATES = 200
+BEST = 9.0
+"""The score of a work whose ISBN was asked for."""
 
 
 class Scope(NamedTuple):
@@ -30,34 +32,46 @@ ON_SHELF = "EXISTS (SELECT FROM collection_works c WHERE c.collection_id = %(col
 BY_AUTHOR = "EXISTS (SELECT FROM author_works aw WHERE aw.work_id = {} AND aw.author_id = %(author)s)"
 
 # How well a work matches, from 2 to 6, with as much as 1.5 for how many hold it. The best match is named exactly so.
-SCORE = """CASE WHEN w.match_title = %(title)s THEN 6
-            WHEN starts_with(w.match_title, %(title)s || ' ') THEN 4
-            WHEN starts_with(w.match_title, %(title)s) THEN 3.5
-            WHEN s.document @@ %(in_title)s::tsquery THEN 3
-            ELSE 2 END::float8
-       + CASE WHEN s.document @@ %(whole)s::tsquery THEN 0.4 ELSE 0 END
-       + CASE WHEN w.id = ANY(%(by_isbn)s::int[]) THEN 6 ELSE 0 END
-       + 1.5 * h.holders / (h.holders + 20)"""
-SCORED = """
-SELECT * FROM (
-    SELECT w.id, {score} AS score
-      FROM (SELECT work_id FROM {matching} UNION SELECT id FROM works WHERE match_title = %(title)s AND {scope_id}
-            UNION SELECT unnest(%(by_isbn)s::int[])) AS found(id)
-      JOIN works w USING (id) JOIN work_search s ON s.work_id = w.id JOIN work_holders h ON h.work_id = w.id
-) AS scored ORDER BY score DESC, id DESC
+RANKED = """
+SELECT w.id,
+       (CASE WHEN w.match_title = %(title)s THEN 6.0
+             WHEN starts_with(w.match_title, %(title)s || ' ') THEN 4.0
+             WHEN starts_with(w.match_title, %(title)s) THEN 3.5
+             WHEN m.document @@ %(in_title)s::tsquery THEN 3.0
+             ELSE 2.0 END
+        + CASE WHEN m.document @@ %(whole)s::tsquery THEN 0.4 ELSE 0 END
+        + 1.5 * m.holders / (m.holders + 20))::float8,
+       m.document @@ %(whole)s::tsquery, m.number
+  FROM ({found}) AS m JOIN works w ON w.id = m.work_id
 """
+# The words of one letter or two are only looked at where the others match: very many words begin with them.
 MATCHING = """
-SELECT s.work_id FROM work_search s JOIN work_holders h USING (work_id)
- WHERE s.document @@ %(begun)s::tsquery {more} ORDER BY h.holders DESC, s.work_id DESC LIMIT %(most)s
+SELECT * FROM (
+    SELECT s.work_id, s.document, s.holders, count(*) OVER () AS number
+      FROM (SELECT s.*, (SELECT h.holders FROM work_holders h WHERE h.work_id = s.work_id) AS holders
+              FROM work_search s
+             WHERE s.document @@ %(begun)s::tsquery AND (s.document @@ %(rest)s::tsquery) IS NOT FALSE AND {more}
+             LIMIT %(window)s) AS s
+     ORDER BY s.holders DESC, s.work_id DESC LIMIT %(most)s
+) AS held_most
 """
 POPULAR_MATCHING = """
-SELECT h.work_id FROM (SELECT * FROM work_holders ORDER BY holders DESC, work_id DESC LIMIT %(window)s) AS h
-  JOIN work_search s USING (work_id)
+SELECT h.work_id, s.document, h.holders, 0 AS number
+  FROM (SELECT * FROM work_holders ORDER BY holders DESC, work_id DESC LIMIT %(window)s) AS h
+ CROSS JOIN LATERAL (SELECT s.document FROM work_search s WHERE s.work_id = h.work_id OFFSET 0) AS s
  WHERE s.document @@ %(begun)s::tsquery ORDER BY h.holders DESC, h.work_id DESC LIMIT %(most)s
 """
-BY_ISBN = "SELECT DISTINCT e.work_id FROM editions e WHERE e.isbn BETWEEN %(first)s AND %(last)s AND {} LIMIT %(most)s"
+NAMED = """
+SELECT s.work_id, s.document, h.holders, 0 AS number
+  FROM works n JOIN work_search s ON s.work_id = n.id JOIN work_holders h ON h.work_id = n.id
+ WHERE n.match_title = %(title)s AND {scope} ORDER BY h.holders DESC, n.id DESC LIMIT %(most)s
+"""
+BY_ISBN = """
+SELECT DISTINCT e.work_id FROM editions e
+ WHERE e.isbn BETWEEN %(first)s AND %(last)s AND e.work_id IS NOT NULL AND {scope} LIMIT %(most)s
+"""
 COMMON = """
-SELECT count(*) FROM (SELECT FROM vocabulary WHERE word >= %s AND word < %s || U&'\\+10FFFF' LIMIT %s) AS some
+SELECT count(*) FROM (SELECT FROM vocabulary WHERE word >= %s AND word < %s || chr(1114111) LIMIT %s) AS beginning
 """
 POPULAR = """
 SELECT h.work_id, h.holders FROM work_holders h {joins}
@@ -119,33 +133,54 @@ async def most_held(driver: Driver, scope: Scope, after: Sequence[Any] | None, s
     return [(held, id_) for id_, held in await _rows(driver, statement, values)]
 
 
-async def matching(driver: Driver, query: Query, scope: Scope) -> list[Key]:
-    """The works that match, the best first: every word of the query begins a word of theirs, or it is their ISBN."""
+class Matches(NamedTuple):
+    """The works that match, the best first, and whether one of them has every word whole."""
+
+    keys: list[Key]
+    is_whole: bool
+
+
+async def matching(driver: Driver, query: Query, scope: Scope) -> Matches:
+    """The works of which every word of the query begins a word, and those whose ISBN it is, or exact title."""
+    by_isbn = await _by_isbn(driver, query, scope)
+    rows = await _candidates(driver, query, scope) if query.words else []
+    if len(rows) >= CANDIDATES or not query.words:
+        rows += await _rows(driver, *ranking(query, scope, NAMED.format(scope=scoped(scope, "n.id"))))
+    scores = {id_: score for id_, score, *_ in rows} | dict.fromkeys(by_isbn, BEST)
+    keys = sorted(((score, id_) for id_, score in scores.items()), reverse=True)
+    return Matches(keys, bool(by_isbn) or any(is_whole for _, _, is_whole, _ in rows))
+
+
+async def _candidates(driver: Driver, query: Query, scope: Scope) -> list[Any]:
+    """Of the works that match, those that most libraries hold. Whatever is asked, a few bounded looks: where more
+    match than one takes in, at those that many hold; where even those are too many, at those that most hold."""
+    if scope.collection_id is not None or scope.author_id is not None:
+        return await _rows(driver, *ranking(query, scope, MATCHING.format(more=scoped(scope, "s.work_id"))))
+    if query.is_short and await _is_common(driver, query.words[-1]):
+        return await _rows(driver, *ranking(query, scope, POPULAR_MATCHING))
+    found = await _rows(driver, *ranking(query, scope, MATCHING.format(more="true")))
+    if found and found[0][-1] == WINDOW:
+        hot = await _rows(driver, *ranking(query, scope, MATCHING.format(more="s.hot")))
+        if not hot or hot[0][-1] == WINDOW:
+            hot += await _rows(driver, *ranking(query, scope, POPULAR_MATCHING))
+        found = hot if len(hot) >= CANDIDATES else found + hot
+    return found
+
+
+def ranking(query: Query, scope: Scope, found: str) -> tuple[str, dict[str, Any]]:
+    """The statement that ranks what another finds, with the values of both."""
+    long = [word for word in query.words if len(word) > SHORT]
     values = {
         **_values(scope),
         "title": query.title,
-        "begun": begun(query.words),
+        "begun": begun(long or query.words),
+        "rest": begun([word for word in query.words if len(word) <= SHORT]) or None if long else None,
         "in_title": begun(query.words, "A"),
         "whole": whole(query.words),
-        "by_isbn": array_of(await _by_isbn(driver, query, scope)),
         "most": CANDIDATES,
-        "window": MOST_HELD,
+        "window": WINDOW,
     }
-    statement = SCORED.format(
-        score=SCORE, matching=await _candidates(driver, query, scope), scope_id=scoped(scope, "works.id")
-    )
-    return [(score, id_) for id_, score in await _rows(driver, statement, values)]
-
-
-async def _candidates(driver: Driver, query: Query, scope: Scope) -> str:
-    """The statement that finds what is worth ranking."""
-    if scope != (None, None):
-        return f"({MATCHING.format(more='AND ' + scoped(scope, 's.work_id'))}) AS matching"
-    if query.is_short and await _is_common(driver, query.words[-1]):
-        return f"({POPULAR_MATCHING}) AS matching"
-    hot = MATCHING.format(more="AND s.hot")
-    rest = MATCHING.format(more="AND (SELECT count(*) FROM hot) < %(most)s")
-    return f"(WITH hot AS MATERIALIZED ({hot}) TABLE hot UNION ({rest})) AS matching"
+    return RANKED.format(found=found), values
 
 
 async def _is_common(driver: Driver, start: str) -> bool:
@@ -157,8 +192,7 @@ async def _by_isbn(driver: Driver, query: Query, scope: Scope) -> list[int]:
     if query.isbns is None:
         return []
     values = {**_values(scope), "first": query.isbns[0], "last": query.isbns[1], "most": CANDIDATES}
-    statement = BY_ISBN.format("e.work_id IS NOT NULL AND " + scoped(scope, "e.work_id"))
-    return [work_id for (work_id,) in await _rows(driver, statement, values)]
+    return [id_ for (id_,) in await _rows(driver, BY_ISBN.format(scope=scoped(scope, "e.work_id")), values)]
 
 
 async def near(driver: Driver, words: Sequence[str]) -> list[tuple[str, str]]:
@@ -193,4 +227,5 @@ def _values(scope: Scope) -> dict[str, Any]:
 
 
 async def _rows(driver: Driver, statement: str, values: Any) -> list[Any]:
-    return await (await driver.execute(statement.encode(), values)).fetchall()
+    """Planned for these very values: what suits a rare word does not suit a common one."""
+    return await (await driver.execute(statement.encode(), values, prepare=False)).fetchall()

@@ -24,7 +24,7 @@ from app.search.schemas import Availability, FoundWork, Highlights, SearchQueryI
 from app.search.words import Query, likeness, meaning_of
 
 FEW = 10
-"""With fewer matches than this, what was typed may be misspelt."""
+"""With fewer matches than this, and none that has every word whole, what was typed may be misspelt."""
 LEAST_LIKENESS = 0.3
 LIKENESS_WEIGHT = 1.9
 """What is only like the query stands below everything that matches it."""
@@ -79,8 +79,8 @@ async def search(
 
 async def find(driver: Driver, query: Query, text: str, scope: Scope) -> Found:
     """All that matches, the best first; where that is little, then what is only like it."""
-    keys = await queries.matching(driver, query, scope)
-    if len(keys) >= FEW or not query.words:
+    keys, is_whole = await queries.matching(driver, query, scope)
+    if is_whole or len(keys) >= FEW or not query.words:
         return Found(keys)
     meaning = meaning_of(query.words, await queries.near(driver, query.words))
     if not meaning.groups:
