@@ -8,14 +8,22 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from app.books import service
 from app.books.additions.rows import Batch, read_batch
 from app.books.changes.editions import update_edition
-from app.books.models import CATALOGUE
-from app.books.schemas import BulkReport, EditionBrief, EditionCreateIn, EditionDetail, EditionRow, EditionUpdateIn
+from app.books.models import CATALOGUE, Edition
+from app.books.schemas import (
+    BulkReport,
+    EditionCreateIn,
+    EditionDetail,
+    EditionFound,
+    EditionRow,
+    EditionUpdateIn,
+)
 from app.core.account import Account
 from app.core.aside import MANY_BYTES, aside
 from app.core.db import Session
 from app.core.etags import NOT_MODIFIED, IfMatch, IfNoneMatch, tagged
 from app.core.guards import Permission
 from app.core.idempotency import Idempotent
+from app.core.include import Include, permissions_if
 from app.core.isbn import Isbn
 from app.core.openapi import json_body
 from app.core.paging import Pages
@@ -44,10 +52,12 @@ async def get(
     isbn: Annotated[Isbn, Path()],
     session: Session,
     response: Response,
+    include: Include = None,
     if_none_match: IfNoneMatch = None,
 ) -> Any:
     """One edition, by its ISBN in any form."""
-    return tagged(await service.describe_edition(session, isbn), response, if_none_match)
+    permissions = permissions_if(include, Edition(), caller.principals)
+    return tagged(await service.describe_edition(session, isbn, permissions), response, if_none_match)
 
 
 @router.patch("/edition/{isbn}", response_model=EditionDetail)
@@ -86,10 +96,18 @@ async def find(
     query: Annotated[
         str | None, Query(max_length=200, description="Words that each begin a word of the title, in any order.")
     ] = None,
-) -> list[EditionBrief]:
+    include: Include = None,
+) -> list[EditionFound]:
     """Editions in the order of their titles; without a filter in the order of their ISBNs."""
     editions, last = await service.list_editions(
-        session, caller, work_id=work_id, query=query or None, after=pages.after, skip=pages.skip, limit=pages.limit
+        session,
+        caller,
+        include,
+        work_id=work_id,
+        query=query or None,
+        after=pages.after,
+        skip=pages.skip,
+        limit=pages.limit,
     )
     pages.offer_next(len(editions), last)
     return editions

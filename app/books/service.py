@@ -12,11 +12,11 @@ from app.books.additions.rows import Batch, addition_of, forbidden_fields
 from app.books.additions.statements import add
 from app.books.briefs import Heading, shown_heading
 from app.books.merging.redirects import current_id
-from app.books.models import MergeKind
+from app.books.models import Edition, MergeKind
 from app.books.schemas import (
-    EditionBrief,
     EditionCreateIn,
     EditionDetail,
+    EditionFound,
     EditionInfo,
 )
 from app.core.account import Account
@@ -31,6 +31,7 @@ from app.core.errors import (
     NothingUsable,
     pointer,
 )
+from app.core.include import Included, permissions_if
 from app.core.isbn import display
 from app.events import service as events
 
@@ -40,8 +41,11 @@ SortKey: TypeAlias = tuple[str, str]
 MAX_FAULTS = 100
 
 
-async def describe_edition(session: AsyncSession, isbn: str) -> EditionDetail:
-    """All that is shown of an edition, in one statement. Raises ``NotFound``."""
+async def describe_edition(session: AsyncSession, isbn: str, permissions: list[str] | None = None) -> EditionDetail:
+    """All that is shown of an edition, in one statement, with the caller's permissions if they are given.
+
+    Raises ``NotFound``.
+    """
     row = await (await driver_of(session).execute(queries.EDITION, [int(isbn)])).fetchone()
     if row is None:
         raise NotFound("There is no edition with this ISBN.")
@@ -55,6 +59,7 @@ async def describe_edition(session: AsyncSession, isbn: str) -> EditionDetail:
             "illustrators": illustrators,
             "date_published": published,
             "info": None if info is None else EditionInfo.model_validate(info, extra="ignore"),
+            "permissions": permissions,
         }
     )
 
@@ -62,20 +67,22 @@ async def describe_edition(session: AsyncSession, isbn: str) -> EditionDetail:
 async def list_editions(
     session: AsyncSession,
     account: Account,
+    include: Included = None,
     *,
     work_id: int | None,
     query: str | None,
     after: Sequence[Any] | None,
     skip: int,
     limit: int,
-) -> tuple[list[EditionBrief], SortKey | None]:
-    """A page of editions (see `queries.editions`), and the key of the last one."""
+) -> tuple[list[EditionFound], SortKey | None]:
+    """A page of editions (see `queries.editions`), and the key of the last one. All have the same rules."""
     if work_id is not None:
         work_id = await current_id(session, MergeKind.WORK, work_id)
     page = queries.editions(account.principals, work_id=work_id, query=query, after=after, skip=skip, limit=limit)
     rows = (await session.execute(page)).all()
+    permissions = permissions_if(include, Edition(), account.principals)
     briefs = [
-        EditionBrief.model_validate(edition_brief(headings, isbn, work, cover_url))
+        EditionFound.model_validate(edition_brief(headings, isbn, work, cover_url) | {"permissions": permissions})
         for *headings, isbn, work, cover_url, _ in rows
     ]
     return briefs, (rows[-1].sort_title, rows[-1].isbn) if rows else None

@@ -18,7 +18,7 @@ from app.collections.sync.rows import Body, Delta, Whole, decode_body, decode_ro
 from app.core.aside import MANY_BYTES, aside
 from app.core.db import RequestTransaction, Session, Transaction
 from app.core.errors import FieldError, Invalid, NotFound, PreconditionFailed, pointer
-from app.core.guards import Permission, read_claims
+from app.core.guards import Permission, read_credential
 from app.core.idempotency import Idempotent
 from app.core.requests import RawBody
 from app.schools.models import School
@@ -141,11 +141,11 @@ async def get_terms(
 
 
 async def enter_bulk_change(request: Request) -> AsyncIterator[None]:
-    """Bulk changes have a budget of their own, for each account and collection, and at most half of the connections:
-    those that wait for a collection must not keep everybody else from the database."""
-    claims = await read_claims(request)
+    """Bulk changes have a budget of their own, for each account or API key and collection, and at most half of the
+    connections: those that wait for a collection must not keep everybody else from the database."""
+    credential = await read_credential(request)
     limit = request.app.state.settings.rate_limit_bulk
-    await request.app.state.limiter.take(f"bulk:{claims.id}:{request.url.path}", limit)
+    await request.app.state.limiter.take(f"bulk:{credential.name}:{request.url.path}", limit)
     async with request.app.state.database.bulk_place():
         yield
 

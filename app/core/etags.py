@@ -18,8 +18,9 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "It is sti
 
 
 def etag_of(shown: BaseModel) -> str:
-    """What tells this state of a resource from every other."""
-    return f'"{hashlib.sha256(shown.model_dump_json().encode()).hexdigest()[:32]}"'
+    """What tells this state of a resource from every other. What the caller may do with it is no part of it."""
+    content = shown.model_dump_json(exclude={"permissions"})
+    return f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
 
 
 def require_match(etag: str, if_match: str | None) -> None:

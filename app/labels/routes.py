@@ -11,6 +11,7 @@ from app.core.guards import Caller, Permission
 from app.core.idempotency import Idempotent
 from app.core.openapi import json_body
 from app.core.requests import Door, RawBody, bulk
+from app.core.scopes import only_reads
 from app.labels import service
 from app.labels.models import LabelSet
 from app.labels.patching.bulk import Item, patch_labelsets, read_items
@@ -39,6 +40,7 @@ async def get_items(caller: Labeller, body: RawBody) -> list[Item]:
     openapi_extra=json_body(list[str | int], "ISBNs in any form.", ["9780439023481", "0-439-35807-8"]),
 )
 @bulk()
+@only_reads
 async def compare(isbns: Annotated[IsbnList, Depends(get_isbns)], session: Session) -> KnownAndTaggedEditionCounts:
     """How many of these ISBNs are valid, how many are known, and how many of those have labels that were checked."""
     return await service.compare_editions(session, isbns)

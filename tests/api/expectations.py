@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tests.api.targets import Row, Target
 from tests.books.catalogue import new_isbn
@@ -12,11 +12,12 @@ from tests.oracle.oracle import decide
 
 @dataclass(frozen=True)
 class Asked:
-    """A permission on a resource. ``body`` makes a request that succeeds for who holds it."""
+    """A permission on a resource. ``body`` and ``query`` make a request that succeeds for who holds it."""
 
     resource: str
     permission: str
     body: Callable[[Target], Any] = lambda target: None
+    query: Callable[[Target], dict[str, str]] = lambda target: {}
 
     def granted_to(self, account: Row, target: Target) -> bool:
         return decide(self.resource, self.permission, account, row_of(self.resource, target))
@@ -26,10 +27,13 @@ def row_of(resource: str, target: Target) -> Row:
     """The row of a resource that a target stands for."""
     collection = {"school": target.school}
     rows: dict[str, Row] = {
+        "ClassGroup": {"id": target.class_group, "school": target.school},
         "School": {"id": target.school},
         "Collection": collection,
         "CollectionItem": {"collection": collection},
         "ServiceAccount": {"schools": [target.school]},
+        "Student": {"id": target.student, "school": target.bare_school},
+        "Educator": {"school": target.school},
         "Event": {"school": target.school, "title": "Huey: Book reviewed", "level": "normal"},
     }
     return rows.get(resource, {})
@@ -44,6 +48,10 @@ def _school(target: Target) -> dict[str, Any]:
     }
 
 
+def _educator(target: Target) -> dict[str, Any]:
+    return {"type": "educator", "name": "Edith Educator", "school_id": str(target.school)}
+
+
 def _rows(target: Target) -> list[dict[str, Any]]:
     return [{"info": {"title": f"Our School {uuid4()}"}, "copies_total": 2}]
 
@@ -52,12 +60,18 @@ def _work(target: Target) -> dict[str, Any]:
     return {"title": f"Matilda {uuid4()}", "authors": [], "editions": [new_isbn()]}
 
 
+def explained(school: UUID) -> dict[str, str]:
+    return {"permission": "delete", "resource": "School", "id": str(school)}
+
+
 ANY_ACTIVE = Asked("Schools", "search")
 """Asked of every active account: the specification lets each search schools, and gives no rule of its own here."""
 READ_COLLECTION = Asked("Collection", "read")
 
 EXPECTED: dict[str, Asked | None] = {
     "sign_in_get_current_account": ANY_ACTIVE,
+    "sign_in_use_class_code": None,
+    "sign_in_register_student": None,
     "accounts_get_service_accounts": ANY_ACTIVE,
     "accounts_create_service_account": Asked(
         "ServiceAccount",
@@ -70,6 +84,12 @@ EXPECTED: dict[str, Asked | None] = {
     "accounts_rotate_service_account_credential": Asked(
         "ServiceAccount", "update", lambda target: {"overlap_hours": 1}
     ),
+    "accounts_get_api_keys": Asked("ServiceAccount", "update"),
+    "accounts_create_api_key": Asked(
+        "ServiceAccount", "update", lambda target: {"name": "Push", "scopes": ["books:read"]}
+    ),
+    "accounts_rotate_api_key": Asked("ServiceAccount", "update", lambda target: {"overlap_hours": 1}),
+    "accounts_revoke_api_key": Asked("ServiceAccount", "update"),
     "schools_find": Asked("Schools", "search"),
     "schools_create_many": Asked("Schools", "batch", lambda target: [_school(target)]),
     "schools_create": Asked("Schools", "create", _school),
@@ -79,6 +99,12 @@ EXPECTED: dict[str, Asked | None] = {
     "schools_exists": None,
     "schools_bot": Asked("School", "read"),
     "schools_bookbot": Asked("School", "read"),
+    "classes_find": ANY_ACTIVE,
+    "classes_create": Asked("ClassGroup", "create", lambda target: {"name": f"Class {uuid4()}"}),
+    "classes_get": Asked("ClassGroup", "read"),
+    "classes_update": Asked("ClassGroup", "update", lambda target: {"note": "Room 12", "members": []}),
+    "classes_delete": Asked("ClassGroup", "delete"),
+    "classes_rotate_code": Asked("ClassGroup", "update"),
     "collections_create": Asked(
         "Collection", "create", lambda target: {"name": "Library", "school_id": str(target.bare_school)}
     ),
@@ -127,6 +153,17 @@ EXPECTED: dict[str, Asked | None] = {
         lambda target: {"title": "Huey: Book reviewed", "level": "normal", "school_id": str(target.school)},
     ),
     "events_get_event_types": ANY_ACTIVE,
+    "audit_find": Asked("Audit", "read"),
+    "access_explain": Asked("School", "read", query=lambda target: explained(target.school)),
+    "users_get_users": ANY_ACTIVE,
+    "users_create_user": Asked("Educator", "create", _educator),
+    "users_get_user": Asked("Student", "read"),
+    "users_update_user": Asked("Student", "update", lambda target: {"newsletter": True}),
+    "users_delete_user": Asked("Student", "delete"),
+    "users_mint_token": Asked("Student", "mint-token", lambda target: {"hours": 1}),
+    "users_get_supporters": Asked("Student", "manage-supporters"),
+    "users_link_supporter": Asked("Student", "manage-supporters", lambda target: {"supporter_nickname": "Opa"}),
+    "users_unlink_supporter": Asked("Student", "manage-supporters"),
     "service_version": None,
     "service_database": None,
 }
@@ -134,8 +171,19 @@ EXPECTED: dict[str, Asked | None] = {
 
 OF_EVERYBODY = {"Work", "Edition", "Author", "Illustrator", "Merge", "LabelSet"}
 """Resources whose rules do not depend on the row: who may not is told so before it is looked for."""
-NAMED_IN_BODY = {"accounts_create_service_account", "collections_create", "events_create_event"}
+HIDDEN = {"access_explain"}
+"""Operations for which what the caller may not read does not exist: the same 404 for both."""
+JUDGED_BY_BODY = {"sign_in_use_class_code", "sign_in_register_student"}
+"""Public operations that ask for a secret: the documentation's example is none, and is refused."""
+NAMED_IN_BODY = {
+    "accounts_create_service_account",
+    "collections_create",
+    "events_create_event",
+    "users_create_user",
+}
 """Operations whose school stands in the body: one that does not exist is a fault of the input (422)."""
+NO_CONTENT = {"users_delete_user", "users_unlink_supporter"}
+"""Operations that answer 204."""
 
 LOOKED_UP_FROM_BODY = {"recommendations_recommend"}
 """Operations whose school stands in the body as the place to look: one that does not exist is not found (404)."""

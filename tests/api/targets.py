@@ -2,18 +2,29 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
+from app.accounts.models import (
+    ServiceAccount,
+    ServiceAccountSchool,
+    ServiceAccountType,
+    Student,
+    Supporter,
+    SupporterReader,
+)
 from app.books.merging.links import LINKS
 from app.books.models import Author, Illustrator, Merge, MergeKind, Work
+from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
+from app.core.api_keys import ApiKeys
 from app.core.text import fold
 from app.schools.models import School, SchoolState
+from app.service_accounts.models import ApiKey
 from tests.api.operations import Operation
 from tests.world import HOUR, Client, World
 
@@ -34,14 +45,18 @@ class Book:
 
 @dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book and a service account; a school that has no collection yet; and a book
-    of the catalogue, which is nobody's."""
+    """A school with a collection of one book, a class and a service account with a key; a school that has no
+    collection yet, but a student, whom a supporter cheers on; and a book of the catalogue, which is nobody's."""
 
     school: UUID
     bare_school: UUID
     collection: UUID
     item: int
     service_account: UUID
+    api_key: UUID
+    student: UUID
+    supporter: UUID
+    class_group: UUID
     book: "Book"
 
     @property
@@ -51,6 +66,10 @@ class Target:
             "collection_id": self.collection,
             "collection_item_id": self.item,
             "service_account_id": self.service_account,
+            "id": self.class_group,
+            "key_id": self.api_key,
+            "user_id": self.student,
+            "supporter_id": self.supporter,
             "work_id": self.book.work,
             "author_id": self.book.author,
             "illustrator_id": self.book.illustrator,
@@ -59,9 +78,8 @@ class Target:
 
 
 ABSENT = 2**31 - 1
-NOWHERE = Target(
-    uuid4(), uuid4(), uuid4(), ABSENT, uuid4(), Book(ABSENT, ABSENT - 1, ABSENT, ABSENT - 1, ABSENT, ABSENT)
-)
+NO_BOOK = Book(ABSENT, ABSENT - 1, ABSENT, ABSENT - 1, ABSENT, ABSENT)
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), ABSENT, *(uuid4() for _ in range(5)), NO_BOOK)
 """Nothing of this exists."""
 
 
@@ -78,21 +96,29 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         await session.flush()
         items = [_item(collection) for collection in collections]
         accounts = [_account("kiosk", school.wriveted_identifier) for school in schools[:number]]
-        session.add_all([*items, *accounts])
+        classes = [_class_group(school.wriveted_identifier) for school in schools[:number]]
+        students = [_student(school.wriveted_identifier) for school in schools[number:]]
+        supporters = [Supporter(name="Sue Supporter") for _ in students]
+        session.add_all([*items, *accounts, *classes, *students, *supporters])
+        await session.flush()
+        keys = [_key(account) for account in accounts]
+        session.add_all([*keys, *(_link(*pair) for pair in zip(supporters, students, strict=True))])
         await session.flush()
         books = await _books(session, number)
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(collections, items, accounts, schools[number:], books, strict=True)
+    paired = zip(
+        collections, items, accounts, keys, students, supporters, classes, schools[number:], books, strict=True
+    )
     return [
-        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id, book)
-        for collection, item, account, bare, book in paired
+        Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings), book)
+        for *belongings, bare, book in paired
     ]
 
 
 async def _books(session: AsyncSession, number: int) -> list[Book]:
-    works = [Work(title="Matilda", match_title="matilda") for _ in range(3 * number)]
-    authors = [Author(last_name="Dahl", name_key="dahl") for _ in range(2 * number)]
-    illustrators = [Illustrator(last_name="Blake", name_key="blake") for _ in range(number)]
+    works = [Work(title="Matilda", match_title=uuid4().hex) for _ in range(3 * number)]
+    authors = [Author(last_name="Dahl", name_key=uuid4().hex) for _ in range(2 * number)]
+    illustrators = [Illustrator(last_name="Blake", name_key=uuid4().hex) for _ in range(number)]
     session.add_all([*works, *authors, *illustrators])
     await session.flush()
     gone = [_gone(work.id, into.id) for work, into in zip(works[2 * number :], works[:number], strict=True)]
@@ -108,7 +134,7 @@ async def _books(session: AsyncSession, number: int) -> list[Book]:
 def _gone(from_id: int, into_id: int) -> Merge:
     """What is kept of a work without anything that was merged."""
     moment = "2026-01-01T00:00:00Z"
-    row = {"id": from_id, "type": "book", "title": "Gone", "match_title": "gone"}
+    row = {"id": from_id, "type": "book", "title": "Gone", "match_title": "gone", "match_subtitle": ""}
     links: dict[str, Any] = {link.table: {"moved": [], "taken": []} for link in LINKS[MergeKind.WORK]}
     undo = {"row": {**row, "created_at": moment, "updated_at": moment}, "links": links}
     return Merge(kind=MergeKind.WORK, from_id=from_id, into_id=into_id, actor="user:nobody", undo=undo)
@@ -138,10 +164,41 @@ def _item(collection: Collection) -> CollectionItem:
     )
 
 
+def _student(school: UUID) -> Student:
+    return Student(name="Kim K", first_name="Kim", last_name_initial="K", username="brave-otter-47", school_id=school)
+
+
+def _link(supporter: Supporter, student: Student) -> SupporterReader:
+    return SupporterReader(supporter_id=supporter.id, reader_id=student.id, supporter_nickname="Nana", is_active=True)
+
+
+def _class_group(school: UUID) -> ClassGroup:
+    """A class whose code nobody knows."""
+    return ClassGroup(
+        school_id=school,
+        name=f"Class {uuid4()}",
+        join_code_hash=uuid4().bytes,
+        join_code_sealed=uuid4().bytes,
+        join_code_expires_at=datetime.now(UTC) + timedelta(days=365),
+    )
+
+
 def _account(kind: str, *schools: UUID, **columns: Any) -> ServiceAccount:
     account = ServiceAccount(name=f"{kind} of a target", type=ServiceAccountType(kind), **columns)
     account.links = [ServiceAccountSchool(school_id=school) for school in schools]
     return account
+
+
+def _key(account: ServiceAccount) -> ApiKey:
+    made = ApiKeys("test").make()
+    return ApiKey(
+        public_id=made.public_id,
+        secret_hash=made.secret_hash,
+        service_account_id=account.id,
+        name="Key of a target",
+        scopes=["books:read"],
+        expires_at=datetime.now(UTC) + HOUR,
+    )
 
 
 @dataclass(frozen=True)
@@ -191,8 +248,12 @@ LINKED = [archetype for archetype in ACTIVE if archetype.has_schools]
 Body = Callable[[Target], Any]
 
 
-async def call(client: Client, operation: Operation, target: Target, body: Any) -> Any:
+async def call(
+    client: Client, operation: Operation, target: Target, body: Any, query: Mapping[str, str] | None = None
+) -> Any:
     """Send an operation at a target."""
-    options = {} if body is None else {"json": body}
+    options: dict[str, Any] = {} if body is None else {"json": body}
+    if query:
+        options["params"] = query
     path = operation.at(**target.in_path).removeprefix("/v1")
     return await client.request(operation.method, path, **options)

@@ -12,7 +12,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
+from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType, Student
+from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
 from app.events.models import Event, EventLevel
 from tests.api.expectations import EXPECTED
@@ -29,9 +30,12 @@ ROWS = {
     "schools": "SELECT * FROM schools WHERE wriveted_identifier = :school",
     "collections": "SELECT * FROM collections WHERE school_id = :school",
     "collection_items": "SELECT * FROM collection_items WHERE collection_id = :collection",
+    "class_groups": "SELECT * FROM class_groups WHERE school_id = :school",
     "service_accounts": "SELECT * FROM service_accounts WHERE id = :account",
     "links": "SELECT * FROM service_account_schools WHERE school_id = :school",
     "events": "SELECT * FROM events WHERE school_id = :school",
+    "users": "SELECT * FROM users JOIN readers USING (id) JOIN students USING (id) WHERE school_id = :bare",
+    "supporters": "SELECT * FROM supporter_reader_association WHERE reader_id = :student",
 }
 """All rows of a school."""
 
@@ -47,6 +51,7 @@ class Victim:
     @property
     def ids(self) -> list[str]:
         found = (self.target.school, self.target.bare_school, self.target.collection, self.target.item, self.lms)
+        found += (self.target.student, self.target.supporter)
         return [str(each) for each in found]
 
 
@@ -64,6 +69,11 @@ async def make_victim(world: World) -> Victim:
         collection = await session.get_one(Collection, target.collection)
         collection.name, collection.info = canary(), {"note": canary()}
         item = await session.get_one(CollectionItem, target.item)
+        student = await session.get_one(Student, target.student)
+        student.name, student.first_name, student.username = canary(), canary(), canary()
+        student.email, student.info = f"{canary()}@example.com", {"phone_number": canary()}
+        group = await session.get_one(ClassGroup, target.class_group)
+        group.name, group.note = canary(), canary()
         item.info = {"title": canary(), "author": canary(), "other": {"shelf": canary()}}
         await session.flush()
         for level in EventLevel:
@@ -86,6 +96,7 @@ async def make_victim(world: World) -> Victim:
 
 async def fingerprint(world: World, victim: Victim) -> dict[str, str]:
     values = {"school": victim.target.school, "collection": victim.target.collection, "account": victim.lms}
+    values |= {"student": victim.target.student, "bare": victim.target.bare_school}
     found = {}
     async with world.session() as session:
         for table, statement in ROWS.items():
@@ -117,7 +128,9 @@ class Sender:
         return operation, f"{path}?{query}" if query else path, sent, self.body(operation)
 
     def any_value(self) -> str:
-        return self.random.choice([*self.victim.ids, str(self.own.school), str(self.own.collection), *STRANGE])
+        return self.random.choice(
+            [*self.victim.ids, str(self.own.school), str(self.own.collection), str(self.own.class_group), *STRANGE]
+        )
 
     def query(self, operation: Operation) -> Iterator[tuple[str, str]]:
         known = [each["name"] for each in operation.described.get("parameters", ()) if each["in"] == "query"]

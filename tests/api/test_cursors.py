@@ -40,6 +40,7 @@ class Library:
     other_admin: Client
     school: str
     collection: str
+    program: Client
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Listing:
         return self.name
 
     def at(self, library: Library) -> str:
-        return self.path.format(collection=library.collection, school=library.school)
+        return self.path.format(collection=library.collection, school=library.school, program=library.program.id)
 
 
 async def add_school(library: Library) -> None:
@@ -70,6 +71,16 @@ async def add_event(library: Library) -> None:
 
 async def add_service_account(library: Library) -> None:
     await library.world.service("kiosk")
+
+
+async def add_key(library: Library) -> None:
+    await library.world.key(library.program)
+
+
+async def add_class(library: Library) -> None:
+    name = f"{CHANCE.choice(['Readers', 'readers', 'Écoliers', 'ZZ'])} {CHANCE.random()}"
+    answer = await library.admin.post(f"/school/{library.school}/class", json={"name": name})
+    assert answer.status_code == 200
 
 
 async def add_edition(library: Library) -> None:
@@ -107,6 +118,15 @@ async def add_merge(library: Library) -> None:
     assert answer.status_code == 200
 
 
+async def add_refusal(library: Library) -> None:
+    reader = await library.world.public_reader()
+    assert (await reader.get(f"/school/{library.school}")).status_code == 403
+
+
+async def add_person(library: Library) -> None:
+    await library.world.public_reader(is_active=CHANCE.random() < 0.7)
+
+
 LISTS = [
     Listing("schools", "/schools", lambda row: row["wriveted_identifier"], add_school),
     Listing("schools found", "/schools?q=annandale&state=NSW", lambda row: row["wriveted_identifier"], add_school),
@@ -114,6 +134,11 @@ LISTS = [
     Listing("events found", "/events?query=Huey&level=normal", lambda row: row["id"], add_event),
     Listing("event types", "/event-types", lambda row: row, add_event),
     Listing("service accounts", "/service-accounts", lambda row: row["id"], add_service_account),
+    Listing("keys", "/service-account/{program}/keys", lambda row: row["id"], add_key),
+    Listing("users", "/users", lambda row: row["id"], add_person),
+    Listing("users found", "/users?q=rob&type=public", lambda row: row["id"], add_person),
+    Listing("classes", "/classes", lambda row: row["id"], add_class),
+    Listing("classes found", "/classes?query=readers", lambda row: row["id"], add_class),
     Listing("editions", "/editions", lambda row: row["isbn"], add_edition),
     Listing("editions found", "/editions?query=matilda", lambda row: row["isbn"], add_edition),
     Listing("works", "/works", lambda row: row["id"], add_work),
@@ -126,6 +151,8 @@ LISTS = [
     Listing("works searched for", "/search?query=matilda", lambda row: row["id"], add_edition),
     Listing("items", "/collection/{collection}/items", lambda row: row["id"], add_item),
     Listing("items found", "/collection/{collection}/items?query=matilda", lambda row: row["id"], add_item),
+    Listing("audit", "/audit", lambda row: row["id"], add_refusal),
+    Listing("audit found", "/audit?action=access.denied&outcome=refused", lambda row: row["id"], add_refusal),
     Listing("items of a school", "/school/{school}/collection", lambda row: row["id"], add_item),
 ]
 
@@ -140,9 +167,9 @@ async def library(make_database: Callable[[], str]) -> AsyncIterator[Library]:
         world = World(database, http)
         school = await world.school()
         collection = await world.collection(school)
-        admin, other = await world.admin(), await world.admin()
-        made = Library(world, app, admin, other, str(school.wriveted_identifier), str(collection.id))
-        for add in {listing.add for listing in LISTS}:
+        admin, other, program = await world.admin(), await world.admin(), await world.service("kiosk")
+        made = Library(world, app, admin, other, str(school.wriveted_identifier), str(collection.id), program)
+        for add in dict.fromkeys(listing.add for listing in LISTS):
             for _ in range(ROWS):
                 await add(made)
         await add_ties(made)
@@ -184,7 +211,7 @@ def test_every_list_with_a_cursor_is_tested() -> None:
         for operation in OPERATIONS
         if any(parameter["name"] == "cursor" for parameter in operation.described.get("parameters", ()))
     }
-    names = {"collection_id": "collection", "wriveted_identifier": "school"}
+    names = {"collection_id": "collection", "wriveted_identifier": "school", "service_account_id": "program"}
     assert {path.format(**{name: f"{{{short}}}" for name, short in names.items()}) for path in paths} == listed
 
 

@@ -9,13 +9,15 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.accounts.models import ServiceAccount
+from app.accounts.models import Educator, Parent, Reader, ServiceAccount, Student, SupporterReader, User
 from app.books.models import Author, Edition, Merge, Work
+from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
 from app.core.db import Base
 from app.events.models import Event
 from app.labels.models import LabelSet
 from app.schools.models import School
+from app.service_accounts.models import ApiKey
 from tests.api.expectations import EXPECTED
 from tests.api.operations import WRITING, Operation, document
 from tests.api.shapes import body_schema, fields, options
@@ -44,16 +46,26 @@ SCHOOL = "SELECT to_jsonb(t) FROM schools t WHERE wriveted_identifier = :school"
 COLLECTION = "SELECT to_jsonb(t) FROM collections t WHERE id = :collection"
 ITEMS = "SELECT jsonb_agg(to_jsonb(t) ORDER BY id) FROM collection_items t WHERE collection_id = :collection"
 ACCOUNT = "SELECT to_jsonb(t) FROM service_accounts t WHERE id = :account"
+KEYS = "SELECT jsonb_agg(to_jsonb(t) ORDER BY id) FROM api_keys t WHERE service_account_id = :account"
 BARE = "SELECT count(*) FROM collections WHERE school_id = :bare"
+CLASSES = "SELECT count(*) FROM class_groups WHERE school_id = :school"
+CLASS = "SELECT to_jsonb(t) FROM class_groups t WHERE id = :class_group"
 EVENTS = "SELECT count(*) FROM events WHERE school_id = :school"
+STAFF = "SELECT count(*) FROM educators WHERE school_id = :school"
+PERSON = "SELECT to_jsonb(u) || to_jsonb(s) FROM users u JOIN students s USING (id) WHERE id = :student"
+LINK = "SELECT to_jsonb(t) FROM supporter_reader_association t WHERE reader_id = :student"
 WORK = "SELECT to_jsonb(t) FROM works t WHERE id = :work"
 STRICT: dict[str, Written] = {
     "accounts_create_service_account": Written((ServiceAccount,)),
     "accounts_update_service_account": Written((ServiceAccount,), row=ACCOUNT),
     "accounts_rotate_service_account_credential": Written((ServiceAccount,), row=ACCOUNT),
+    "accounts_create_api_key": Written((ApiKey,), row=KEYS),
+    "accounts_rotate_api_key": Written((ApiKey,), row=KEYS),
     "schools_create": Written((School,)),
     "schools_create_many": Written((School,), at=(0,)),
     "schools_update": Written((School,), row=SCHOOL),
+    "classes_create": Written((ClassGroup,), row=CLASSES),
+    "classes_update": Written((ClassGroup,), row=CLASS),
     "collections_create": Written((Collection,), row=BARE),
     "collections_replace": Written((Collection,), row=COLLECTION),
     "collections_update": Written((Collection,), row=COLLECTION),
@@ -66,6 +78,10 @@ STRICT: dict[str, Written] = {
     "merges_merge_works": Written((Merge,), row=WORK),
     "merges_merge_authors": Written((Merge,)),
     "events_create_event": Written((Event,), row=EVENTS),
+    "users_create_user": Written((User, Reader, Student, Educator, Parent), row=STAFF),
+    "users_update_user": Written((User, Reader, Student, Educator, Parent), row=PERSON),
+    "users_mint_token": Written((User,), row=PERSON),
+    "users_link_supporter": Written((SupporterReader,), row=LINK),
     "recommendations_recommend": Written((Event,), row=EVENTS),
 }
 BULK: dict[str, Written] = {
@@ -137,6 +153,8 @@ async def row_of(world: World, written: Written, target: Target) -> Any:
         "bare": target.bare_school,
         "collection": target.collection,
         "account": target.service_account,
+        "student": target.student,
+        "class_group": target.class_group,
         "work": target.book.work,
     }
     async with world.session() as session:
