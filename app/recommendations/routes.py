@@ -10,6 +10,7 @@ from app.core.db import Session
 from app.core.guards import Caller, Permission
 from app.core.idempotency import Idempotent
 from app.core.requests import Door
+from app.core.scopes import only_reads
 from app.recommendations import service
 from app.recommendations.schemas import HueyOutput, HueyRecommendationFilter
 from app.recommendations.service import Place
@@ -40,6 +41,7 @@ Readable = Annotated[GuardedPlace, Permission("read", get_place)]
 
 
 @router.post("/recommend")
+@only_reads
 async def recommend(
     question: HueyRecommendationFilter,
     guarded: Readable,

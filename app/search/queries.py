@@ -8,12 +8,12 @@ from app.core.aside import array_of
 from app.core.db import Driver
 from app.search.words import SHORT, Meaning, Query, begun, pieces, suspects, whole
 
-CANDIDATES = 400
+CANDIDATES = 200
 """How many works are ranked: of more that match, those that most libraries hold."""
-WINDOW = 1_000
+WINDOW = 400
 """How many works are looked at for one statement at most, be it of those that match or of those that are held most."""
 MANY_WORDS = 100
-LIKE_CANDIDATES = 200
+LIKE_CANDIDATES = 80
 BEST = 9.0
 """The score of a work whose ISBN was asked for."""
 
@@ -158,13 +158,16 @@ async def _candidates(driver: Driver, query: Query, scope: Scope) -> list[Any]:
         return await _rows(driver, *ranking(query, scope, MATCHING.format(more=scoped(scope, "s.work_id"))))
     if query.is_short and await _is_common(driver, query.words[-1]):
         return await _rows(driver, *ranking(query, scope, POPULAR_MATCHING))
-    found = await _rows(driver, *ranking(query, scope, MATCHING.format(more="true")))
-    if found and found[0][-1] == WINDOW:
+    hot = await _rows(driver, *ranking(query, scope, MATCHING.format(more="s.hot"))) if len(query.words) == 1 else []
+    if len(hot) < CANDIDATES:
+        found = await _rows(driver, *ranking(query, scope, MATCHING.format(more="true")))
+        if len(query.words) == 1 or not found or found[0][-1] < WINDOW:
+            return hot + found
         hot = await _rows(driver, *ranking(query, scope, MATCHING.format(more="s.hot")))
-        if not hot or hot[0][-1] == WINDOW:
-            hot += await _rows(driver, *ranking(query, scope, POPULAR_MATCHING))
-        found = hot if len(hot) >= CANDIDATES else found + hot
-    return found
+        return hot + found
+    if hot[0][-1] == WINDOW:
+        hot += await _rows(driver, *ranking(query, scope, POPULAR_MATCHING))
+    return hot
 
 
 def ranking(query: Query, scope: Scope, found: str) -> tuple[str, dict[str, Any]]:
@@ -207,14 +210,14 @@ LikeRow = tuple[int, str, list[str], list[str], int]
 """Id, folded title, authors' and series' folded names, holders."""
 
 
-async def like(driver: Driver, meaning: Meaning, scope: Scope) -> list[LikeRow]:
-    """Works with a word of every group of a meaning; if there are none, of every group but one."""
+async def like(driver: Driver, meaning: Meaning, scope: Scope) -> tuple[list[LikeRow], bool]:
+    """Works with a word of every group of a meaning, and true; if there are none, of every group but one."""
     statement = LIKE.format(scope=scoped(scope, "s.work_id"))
     values = {**_values(scope), "meant": meaning.strict, "most": LIKE_CANDIDATES}
     found: list[LikeRow] = await _rows(driver, statement, values)
     if found or meaning.relaxed is None:
-        return found
-    return await _rows(driver, statement, values | {"meant": meaning.relaxed})
+        return found, True
+    return await _rows(driver, statement, values | {"meant": meaning.relaxed}), False
 
 
 async def shown(driver: Driver, ids: Sequence[int], collection_id: UUID | None) -> list[tuple[Any, ...]]:

@@ -15,7 +15,6 @@ from app.collections.queries import CollectionRow, collection_row_of_school
 from app.core.db import Driver, driver_of
 from app.core.errors import NotFound
 from app.core.isbn import display
-from app.core.text import fold
 from app.schools.models import School
 from app.search import queries
 from app.search.highlights import highlighted
@@ -66,7 +65,7 @@ async def search(
     text = asked.query or ""
     query = Query.read(text)
     if text.strip():
-        found = await find(driver, query, fold(text), scope)
+        found = await find(driver, query, scope)
         following = [key for key in found.keys if after is None or key < tuple(after)]
         page = following[skip : skip + limit]
     else:
@@ -77,7 +76,7 @@ async def search(
     return SearchResults(input=asked, books=books), page[-1] if page else None
 
 
-async def find(driver: Driver, query: Query, text: str, scope: Scope) -> Found:
+async def find(driver: Driver, query: Query, scope: Scope) -> Found:
     """All that matches, the best first; where that is little, then what is only like it."""
     keys, is_whole = await queries.matching(driver, query, scope)
     if is_whole or len(keys) >= FEW or not query.words:
@@ -86,20 +85,20 @@ async def find(driver: Driver, query: Query, text: str, scope: Scope) -> Found:
     if not meaning.groups:
         return Found(keys)
     known = {id_ for _, id_ in keys}
-    likes = [
-        (LIKENESS_WEIGHT * _alike(text, row), row[0])
-        for row in await queries.like(driver, meaning, scope)
-        if row[0] not in known and _alike(text, row) >= LEAST_LIKENESS
-    ]
-    return Found([*keys, *sorted(likes, reverse=True)], meaning.words if likes else frozenset())
+    rows, is_all_meant = await queries.like(driver, meaning, scope)
+    likes = [(_alike(query.title, row), row[0]) for row in rows if row[0] not in known]
+    if not is_all_meant:
+        likes = [(likeness, id_) for likeness, id_ in likes if likeness >= LEAST_LIKENESS]
+    likes = sorted(((LIKENESS_WEIGHT * likeness, id_) for likeness, id_ in likes), reverse=True)
+    return Found([*keys, *likes], meaning.words if likes else frozenset())
 
 
-def _alike(text: str, row: queries.LikeRow) -> float:
+def _alike(title: str, row: queries.LikeRow) -> float:
     """How like the query a work is: by its title, its authors, its series, or title and author together; a little
     more so if many hold it."""
-    _, title, people, series, holders = row
-    texts = [title, *people, *series, *(f"{title} {name}" for name in people), *(f"{name} {title}" for name in people)]
-    return likeness(text, *texts) * (0.95 + 0.05 * holders / (holders + 20))
+    _, known, people, series, holders = row
+    texts = [known, *people, *series, *(f"{known} {name}" for name in people), *(f"{name} {known}" for name in people)]
+    return likeness(title, *texts) * (0.95 + 0.05 * holders / (holders + 20))
 
 
 def _shown(row: tuple[Any, ...], begun: frozenset[str], meant: frozenset[str]) -> FoundWork:

@@ -14,7 +14,7 @@ PREFIX = 7
 SHORTEST_CORRECTED = 3
 LONGEST_WITH_ONE_EDIT = 4
 SHORT = 2
-MEANINGS = 12
+MEANINGS = 30
 ARTICLES = frozenset({"the", "a", "an"})
 
 
@@ -99,6 +99,8 @@ def meaning_of(words: Sequence[str], known: Iterable[tuple[str, str]]) -> Meanin
     meant: set[str] = set()
     for at, word in enumerate(words):
         best = [other for _, other in sorted(near[word])[:MEANINGS]] or ([word] if word in exact else [])
+        if len(words) > 1 and not ARTICLES.isdisjoint(best):
+            continue  # titles are stored without theirs
         choices = [f"'{each}'" for each in best]
         choices += [f"('{left}' & '{right}')" for left, right in splits(word) if {left, right} <= exact]
         choices += [f"'{joined}'" for joined in joins(words, at) if joined in exact]
@@ -129,7 +131,8 @@ def pieces(words: Sequence[str]) -> set[str]:
 
 
 def splits(word: str) -> list[tuple[str, str]]:
-    return [(word[:at], word[at:]) for at in range(SHORT, len(word) - SHORT + 1)]
+    """The two words that a word is if the space between them was left out, or another key was hit."""
+    return [(word[:at], word[at + hit :]) for hit in (0, 1) for at in range(SHORT, len(word) - SHORT - hit + 1)]
 
 
 def joins(words: Sequence[str], at: int) -> list[str]:
