@@ -185,28 +185,24 @@ SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     -- the n-th collection and the n-th work: pairs that may have changed
     WITH pairs AS MATERIALIZED (
-        SELECT DISTINCT p.collection_id, p.work_id FROM unnest(collections, works) AS p(collection_id, work_id)
-    ),
-    held AS MATERIALIZED (
-        SELECT p.collection_id, p.work_id, bool_or(e.cover_url IS NOT NULL) AS has_cover
-          FROM pairs p
-          JOIN editions e ON e.work_id = p.work_id
-          JOIN collection_items i ON i.collection_id = p.collection_id AND i.edition_isbn = e.isbn
-         WHERE i.withdrawn_at IS NULL
+        SELECT p.collection_id, p.work_id, count(i.id) > 0 AS is_held,
+               bool_or(i.id IS NOT NULL AND e.cover_url IS NOT NULL) AS has_cover
+          FROM unnest(collections, works) AS p(collection_id, work_id)
+          LEFT JOIN editions e ON e.work_id = p.work_id
+          LEFT JOIN collection_items i
+                 ON i.collection_id = p.collection_id AND i.edition_isbn = e.isbn AND i.withdrawn_at IS NULL
          GROUP BY p.collection_id, p.work_id
     ),
     gone AS (
         DELETE FROM collection_works cw USING pairs p
-         WHERE cw.collection_id = p.collection_id AND cw.place = shuffled(p.work_id)
-           AND NOT EXISTS (
-               SELECT FROM held h WHERE h.collection_id = p.collection_id AND h.work_id = p.work_id
-           )
+         WHERE cw.collection_id = p.collection_id AND cw.place = shuffled(p.work_id) AND NOT p.is_held
     )
     INSERT INTO collection_works AS cw
-    SELECT h.collection_id, shuffled(h.work_id), h.work_id,
-           CASE WHEN h.has_cover THEN coalesce(l.hues, 0) ELSE 0 END, coalesce(l.main_hues, 0),
+    SELECT p.collection_id, shuffled(p.work_id), p.work_id,
+           CASE WHEN p.has_cover THEN coalesce(l.hues, 0) ELSE 0 END, coalesce(l.main_hues, 0),
            coalesce(l.abilities, 0), l.min_age, l.max_age, coalesce(l.good, false)
-      FROM held h LEFT JOIN work_labels l ON l.work_id = h.work_id
+      FROM pairs p LEFT JOIN work_labels l ON l.work_id = p.work_id
+     WHERE p.is_held
      ORDER BY 1, 2
     ON CONFLICT (collection_id, place) DO UPDATE
        SET hues = excluded.hues, main_hues = excluded.main_hues, abilities = excluded.abilities,
