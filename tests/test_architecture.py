@@ -20,6 +20,9 @@ from app.main import ROUTERS
 APP = Path(__file__).parent.parent / "app"
 SOURCES = sorted(APP.rglob("*.py"))
 PUBLIC = {
+    "GET /v1/auth/firebase",
+    "POST /v1/auth/firebase",
+    "POST /v1/auth/refresh",
     "GET /v1/school/{wriveted_identifier}/exists",
     "POST /v1/auth/class-code",
     "POST /v1/auth/register-student",

@@ -25,6 +25,7 @@ from app.core.api_keys import ApiKeys
 from app.core.text import fold
 from app.schools.models import School, SchoolState
 from app.service_accounts.models import ApiKey
+from app.sign_in.models import SignInSession
 from tests.api.operations import Operation
 from tests.world import HOUR, Client, World
 
@@ -46,7 +47,7 @@ class Book:
 @dataclass(frozen=True)
 class Target:
     """A school with a collection of one book, a class and a service account with a key; a school that has no
-    collection yet, but a student, whom a supporter cheers on; and a book of the catalogue, which is nobody's."""
+    collection yet, but a student, who is signed in, and whom a supporter cheers on; and a book, which is nobody's."""
 
     school: UUID
     bare_school: UUID
@@ -57,6 +58,7 @@ class Target:
     student: UUID
     supporter: UUID
     class_group: UUID
+    session: UUID
     book: "Book"
 
     @property
@@ -70,6 +72,7 @@ class Target:
             "key_id": self.api_key,
             "user_id": self.student,
             "supporter_id": self.supporter,
+            "session_id": self.session,
             "work_id": self.book.work,
             "author_id": self.book.author,
             "illustrator_id": self.book.illustrator,
@@ -79,7 +82,7 @@ class Target:
 
 ABSENT = 2**31 - 1
 NO_BOOK = Book(ABSENT, ABSENT - 1, ABSENT, ABSENT - 1, ABSENT, ABSENT)
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), ABSENT, *(uuid4() for _ in range(5)), NO_BOOK)
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), ABSENT, *(uuid4() for _ in range(6)), NO_BOOK)
 """Nothing of this exists."""
 
 
@@ -102,17 +105,22 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         session.add_all([*items, *accounts, *classes, *students, *supporters])
         await session.flush()
         keys = [_key(account) for account in accounts]
-        session.add_all([*keys, *(_link(*pair) for pair in zip(supporters, students, strict=True))])
+        signed_in = [_signed_in(student) for student in students]
+        session.add_all([*keys, *signed_in, *(_link(*pair) for pair in zip(supporters, students, strict=True))])
         await session.flush()
         books = await _books(session, number)
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(
-        collections, items, accounts, keys, students, supporters, classes, schools[number:], books, strict=True
-    )
+    belongings = zip(collections, items, accounts, keys, students, supporters, classes, signed_in, strict=True)
+    paired = ((*each, bare, book) for each, bare, book in zip(belongings, schools[number:], books, strict=True))
     return [
         Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings), book)
         for *belongings, bare, book in paired
     ]
+
+
+def _signed_in(student: Student) -> SignInSession:
+    now = datetime.now(UTC)
+    return SignInSession(user_id=student.id, method="firebase", authenticated_at=now, expires_at=now + HOUR)
 
 
 async def _books(session: AsyncSession, number: int) -> list[Book]:

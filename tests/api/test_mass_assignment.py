@@ -56,6 +56,7 @@ PERSON = "SELECT to_jsonb(u) || to_jsonb(s) FROM users u JOIN students s USING (
 LINK = "SELECT to_jsonb(t) FROM supporter_reader_association t WHERE reader_id = :student"
 WORK = "SELECT to_jsonb(t) FROM works t WHERE id = :work"
 STRICT: dict[str, Written] = {
+    "sign_in_change_email": Written((User,), row=PERSON),
     "accounts_create_service_account": Written((ServiceAccount,)),
     "accounts_update_service_account": Written((ServiceAccount,), row=ACCOUNT),
     "accounts_rotate_service_account_credential": Written((ServiceAccount,), row=ACCOUNT),

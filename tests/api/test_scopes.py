@@ -16,7 +16,7 @@ OWN = ("classes", "collections", "events", "schools")
 AREAS = {area: area for area in OWN} | dict.fromkeys(BOOKS, "books")
 """Written from the task: an operation's name begins with its domain."""
 READING = {"labels_compare"}
-FOR_ANY_KEY = {"sign_in_get_current_account"}
+FOR_ANY_KEY = {"sign_in_get_current_account", "access_explain"}
 KEY_KINDS = [
     Archetype("backend", "backend"),
     Archetype("lms", "lms", has_schools=True),
@@ -46,7 +46,8 @@ def test_scopes_that_can_be_given_are_those_of_areas() -> None:
 
 async def sent(client: Client, operation: Operation, target: Target) -> Any:
     asked = EXPECTED[operation.name]
-    return await call(client, operation, target, None if asked is None else asked.body(target))
+    body, query = (None, None) if asked is None else (asked.body(target), asked.query(target))
+    return await call(client, operation, target, body, query)
 
 
 @pytest.mark.parametrize("scope", Scope)
