@@ -104,7 +104,8 @@ async def candidates(driver: Driver, terms: Terms, collection_id: UUID | None, s
     }
     shelf = SHELF if collection_id else CATALOGUE
     walk = WALK.format(columns=COLUMNS, shelf=shelf, conditions=MATCHES)
-    return [Candidate(*row) for row in await _rows(driver, walk, values)]
+    # planned for these very values: a plan for any would not trust the walk to find enough soon
+    return [Candidate(*row) for row in await _rows(driver, walk, values, prepare=False)]
 
 
 async def authors(driver: Driver, works: Iterable[int]) -> dict[int, tuple[int, ...]]:
@@ -122,6 +123,5 @@ async def books(driver: Driver, works: Iterable[int], collection_id: UUID | None
     return await _rows(driver, statement, {"ids": array_of(works), "collection": collection_id})
 
 
-async def _rows(driver: Driver, statement: str, values: Any) -> list[Any]:
-    """Planned for these very values: a plan for any would not trust the walk to find enough soon."""
-    return await (await driver.execute(statement.encode(), values, prepare=False)).fetchall()
+async def _rows(driver: Driver, statement: str, values: Any, *, prepare: bool | None = None) -> list[Any]:
+    return await (await driver.execute(statement.encode(), values, prepare=prepare)).fetchall()

@@ -187,7 +187,7 @@ def ranking(query: Query, scope: Scope, found: str) -> tuple[str, dict[str, Any]
 
 
 async def _is_common(driver: Driver, start: str) -> bool:
-    ((number,),) = await _rows(driver, COMMON, (start, start, MANY_WORDS))
+    ((number,),) = await _rows(driver, COMMON, (start, start, MANY_WORDS), prepare=None)
     return bool(number == MANY_WORDS)
 
 
@@ -222,13 +222,14 @@ async def like(driver: Driver, meaning: Meaning, scope: Scope) -> tuple[list[Lik
 
 async def shown(driver: Driver, ids: Sequence[int], collection_id: UUID | None) -> list[tuple[Any, ...]]:
     """What is shown of works, in the order of these ids."""
-    return await _rows(driver, SHOWN, {"ids": array_of(ids), "collection": collection_id})
+    return await _rows(driver, SHOWN, {"ids": array_of(ids), "collection": collection_id}, prepare=None)
 
 
 def _values(scope: Scope) -> dict[str, Any]:
     return {"collection": scope.collection_id, "author": scope.author_id}
 
 
-async def _rows(driver: Driver, statement: str, values: Any) -> list[Any]:
-    """Planned for these very values: what suits a rare word does not suit a common one."""
-    return await (await driver.execute(statement.encode(), values, prepare=False)).fetchall()
+async def _rows(driver: Driver, statement: str, values: Any, *, prepare: bool | None = False) -> list[Any]:
+    """Planned for these very values, unless another plan would be no better: what suits a rare word does not suit a
+    common one."""
+    return await (await driver.execute(statement.encode(), values, prepare=prepare)).fetchall()
