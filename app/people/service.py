@@ -8,21 +8,23 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import User
+from app.accounts.models import User, UserAccountType
 from app.accounts.service import Issuer, mint_token
-from app.audit.service import note
+from app.audit.service import note, note_view
 from app.core.account import Account
 from app.core.db import transaction_of
 from app.core.errors import Conflict, FieldError, Invalid, NotFound
+from app.core.include import Included
 from app.events.service import record
 from app.people import queries
 from app.people.births import create_people
 from app.people.bodies import MintIn, UserCreateIn, UserFilter, UserUpdateIn
 from app.people.changes import end_sessions, update_person
-from app.people.kinds import Person, update_columns
+from app.people.kinds import READERS, Person, update_columns
 from app.people.queries import SortKey
-from app.people.schemas import FoundPerson, MintedToken, PersonDetail
-from app.people.shapes import brief, detail
+from app.people.schemas import FoundPerson, MintedToken, PersonDetail, SeenPerson
+from app.people.shapes import brief, detail, seen
+from app.schools.models import School
 
 
 async def find_people(
@@ -33,6 +35,7 @@ async def find_people(
     after: Sequence[Any] | None,
     skip: int,
     limit: int,
+    include: Included = None,
 ) -> tuple[list[FoundPerson], int | None, SortKey | None]:
     """One page of the people whom the account may read, how many there are, and the sort key of the last.
 
@@ -46,7 +49,7 @@ async def find_people(
         total = await session.scalar(queries.number_matching(wanted, account.principals))
     elif after is None:
         total = skip + len(found)
-    return [brief(person, account.principals) for person in found], total, last
+    return [brief(person, account.principals, include) for person in found], total, last
 
 
 async def find_person(session: AsyncSession, person_id: UUID, *, to_change: bool = False) -> Person:
@@ -57,6 +60,23 @@ async def find_person(session: AsyncSession, person_id: UUID, *, to_change: bool
     if row is None:
         raise NotFound("There is no such user.")
     return Person(*row)
+
+
+async def view(session: AsyncSession, account: Account, person: Person, include: Included = None) -> SeenPerson:
+    """Somebody, as the account may see them. That a child was looked at stays on record."""
+    if person.type in READERS:
+        note_view(session, account, person.subject, school_id=person.school_id)
+    return seen(person, account.principals, include)
+
+
+async def bind_school_admin(session: AsyncSession, account: Account, school: School, user_id: UUID) -> PersonDetail:
+    """Make somebody an admin of a school, whatever they were. Raises `Invalid` for nobody."""
+    try:
+        person = await find_person(session, user_id, to_change=True)
+    except NotFound:
+        raise Invalid(errors=[FieldError("/user_id", "not_found", "There is no such user.")]) from None
+    bound = UserUpdateIn(type=UserAccountType.SCHOOL_ADMIN, school_id=school.wriveted_identifier)
+    return await update_user(session, account, person, bound, merge=False)
 
 
 async def create_user(
@@ -96,8 +116,6 @@ async def mint(session: AsyncSession, account: Account, issuer: Issuer, person: 
     lifetime = issuer.settings.minted_token_lifetime if given.hours is None else timedelta(hours=given.hours)
     holder = await session.get_one(User, person.id)
     token = await mint_token(session, account, issuer, holder, lifetime=lifetime, reason=given.reason or "")
-    hours = lifetime / timedelta(hours=1)
-    note(session, "token.minted", account=account, subject=person.subject, school_id=person.school_id, hours=hours)
     return MintedToken(access_token=token)
 
 

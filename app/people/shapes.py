@@ -5,8 +5,9 @@ from typing import Any
 
 from app.accounts.models import UserAccountType
 from app.core.acl import may
+from app.core.include import Included, permissions_if
 from app.core.schemas import JsonObject
-from app.people.kinds import READERS, STAFF, Person
+from app.people.kinds import MODELS, READERS, STAFF, Person
 from app.people.schemas import (
     EducatorBrief,
     EducatorDetail,
@@ -51,11 +52,14 @@ DETAILS: Mapping[UserAccountType, Callable[..., PersonDetail]] = {
 }
 
 
-def brief(person: Person, principals: Collection[str]) -> FoundPerson:
+def brief(person: Person, principals: Collection[str], include: Included = None) -> FoundPerson:
     """A row of a list."""
     if _is_but_a_name(person, principals):
-        return UserIdentity(id=person.id, type=person.type, name=person.name)
-    return BRIEFS[person.type](**_brief(person, principals))
+        shown: FoundPerson = UserIdentity(id=person.id, type=person.type, name=person.name)
+    else:
+        shown = BRIEFS[person.type](**_brief(person, principals))
+    shown.permissions = permissions_if(include, person, principals, model=MODELS[person.type])
+    return shown
 
 
 def detail(person: Person, principals: Collection[str]) -> PersonDetail:
@@ -77,13 +81,17 @@ def detail(person: Person, principals: Collection[str]) -> PersonDetail:
     return DETAILS[person.type](**_brief(person, principals), **parts)
 
 
-def seen(person: Person, principals: Collection[str]) -> SeenPerson:
+def seen(person: Person, principals: Collection[str], include: Included = None) -> SeenPerson:
     """What a caller may see, who may read somebody, or only support a reader."""
+    shown: SeenPerson
     if not may(person, "read", principals):
-        return SupportedReader(id=person.id, type=person.type, first_name=person.first_name)
-    if _is_but_a_name(person, principals):
-        return UserIdentity(id=person.id, type=person.type, name=person.name)
-    return detail(person, principals)
+        shown = SupportedReader(id=person.id, type=person.type, first_name=person.first_name)
+    elif _is_but_a_name(person, principals):
+        shown = UserIdentity(id=person.id, type=person.type, name=person.name)
+    else:
+        shown = detail(person, principals)
+    shown.permissions = permissions_if(include, person, principals, model=MODELS[person.type])
+    return shown
 
 
 def _brief(person: Person, principals: Collection[str]) -> dict[str, Any]:

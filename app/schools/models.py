@@ -23,8 +23,8 @@ from app.core.acl import Acl, All, Allow, Deny
 from app.core.db import Base
 from app.core.types import text_enum
 
-SCHOOLS = [(Allow, "role:admin", ("create", "batch"))]
-"""Who may add schools: one, or many at once."""
+SCHOOLS = [(Allow, "role:admin", ("create", "batch", "bind-admin"))]
+"""Who may add schools, one or many at once, and say who their admins are."""
 
 
 class SchoolState(enum.StrEnum):

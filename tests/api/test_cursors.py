@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -18,11 +19,12 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.events.models import Event, EventLevel
 from app.main import create_public_app
+from app.sign_in.models import SignInSession
 from tests.api.operations import OPERATIONS, send
 from tests.api.targets import targets
 from tests.books.catalogue import new_isbn
 from tests.conftest import settings_for
-from tests.world import Client, World
+from tests.world import HOUR, Client, World
 
 ROWS = 23
 CHANCE = random.Random(20261120)
@@ -127,6 +129,14 @@ async def add_person(library: Library) -> None:
     await library.world.public_reader(is_active=CHANCE.random() < 0.7)
 
 
+async def add_session(library: Library) -> None:
+    """A sign-in of each: everybody lists their own."""
+    now = datetime.now(UTC)
+    values = {"method": "firebase", "authenticated_at": now, "expires_at": now + HOUR}
+    async with library.world.session() as session:
+        session.add_all(SignInSession(user_id=each.id, **values) for each in (library.admin, library.other_admin))
+
+
 LISTS = [
     Listing("schools", "/schools", lambda row: row["wriveted_identifier"], add_school),
     Listing("schools found", "/schools?q=annandale&state=NSW", lambda row: row["wriveted_identifier"], add_school),
@@ -153,6 +163,7 @@ LISTS = [
     Listing("items found", "/collection/{collection}/items?query=matilda", lambda row: row["id"], add_item),
     Listing("audit", "/audit", lambda row: row["id"], add_refusal),
     Listing("audit found", "/audit?action=access.denied&outcome=refused", lambda row: row["id"], add_refusal),
+    Listing("sessions", "/auth/sessions", lambda row: row["id"], add_session),
     Listing("items of a school", "/school/{school}/collection", lambda row: row["id"], add_item),
 ]
 
