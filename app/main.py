@@ -27,7 +27,9 @@ from app.labels import routes as labels
 from app.labels.merging import routes as merging
 from app.labels.works import routes as labelled_works
 from app.people import routes as people
+from app.recommendations import routes as recommendations
 from app.schools import routes as schools
+from app.search import routes as search
 from app.service_accounts import routes as service_accounts
 from app.sign_in import routes as sign_in
 from app.sign_in.proof import IdentityVerifier
@@ -53,6 +55,8 @@ ROUTERS = (
     books.router,
     people_of_books.authors,
     people_of_books.illustrators,
+    search.router,
+    recommendations.router,
     events.router,
     audit.router,
     access.router,

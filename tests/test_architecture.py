@@ -33,7 +33,7 @@ PUBLIC = {
 CLOSED_TO_KEYS = {"access", "accounts", "audit", "sign-in", "users"}
 """Reviewed: the tags of people, credentials and their record, whose doors no API key opens."""
 OPEN_TO_ANY_KEY = {"GET /v1/auth/me", "GET /v1/access/explain"}
-READING_BY_POST = {"POST /v1/editions/compare"}
+READING_BY_POST = {"POST /v1/editions/compare", "POST /v1/recommend"}
 
 
 def doors(app: FastAPI) -> Iterator[APIRoute]:

@@ -1,16 +1,18 @@
 """The shared catalogue: works, their editions, and the people who made them."""
 
 import enum
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Boolean, Computed, ForeignKey, Identity, Index, String, Text, func, text, true
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.acl import Acl, All, Allow, Authenticated
 from app.core.db import Base
 from app.core.isbn import IsbnColumn
-from app.core.text import UNTITLED
+from app.core.text import UNTITLED, fold
 from app.core.types import text_enum
 
 CATALOGUE = Acl(
@@ -22,6 +24,16 @@ CATALOGUE = Acl(
     (Allow, "role:educator", "add"),
 )
 """Everybody reads the catalogue; those who know books add what is unknown, and nobody but an admin changes it."""
+
+
+def folded(*columns: str) -> Callable[[DefaultExecutionContext], str]:
+    """The default of a column that holds the folded words of others."""
+
+    def words(context: DefaultExecutionContext) -> str:
+        row = context.get_current_parameters()  # type: ignore[no-untyped-call]
+        return fold(" ".join([row.get(column) or "" for column in columns]))
+
+    return words
 
 
 class WorkType(enum.StrEnum):
@@ -45,6 +57,8 @@ class Work(Base):
     subtitle: Mapped[str | None] = mapped_column(String(512))
     match_title: Mapped[str] = mapped_column(Text)
     """The folded title without its article: what an edition without a known relative is matched by."""
+    match_subtitle: Mapped[str] = mapped_column(Text, default=folded("subtitle"), server_default="")
+    """The folded subtitle (core/text.fold), whose words the search looks up; kept by whoever writes the subtitle."""
     info: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
@@ -109,6 +123,8 @@ class Author(Base):
     first_name: Mapped[str | None] = mapped_column(String(200))
     last_name: Mapped[str] = mapped_column(String(200))
     name_key: Mapped[str] = mapped_column(String(400), index=True)
+    search_name: Mapped[str] = mapped_column(Text, default=folded("first_name", "last_name"), server_default="")
+    """The folded name (core/text.fold), whose words the search looks up; kept by whoever writes the name."""
     info: Mapped[dict[str, Any] | None]
 
     works: Mapped[list[Work]] = relationship(secondary="author_works", lazy="raise", back_populates="authors")
@@ -157,6 +173,8 @@ class Series(Base):
     title: Mapped[str] = mapped_column(String(512))
     title_key: Mapped[str] = mapped_column(String(512), unique=True)
     """The folded title without its article and without spaces (`matching.series_key`)."""
+    search_title: Mapped[str] = mapped_column(Text, default=folded("title"), server_default="")
+    """The folded title (core/text.fold), whose words the search looks up; kept by whoever writes the title."""
     info: Mapped[dict[str, Any] | None]
 
     __acl__ = Acl(*CATALOGUE)

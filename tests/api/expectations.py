@@ -153,6 +153,10 @@ EXPECTED: dict[str, Asked | None] = {
     "merges_merge_authors": Asked("Author", "update", lambda target: {"duplicate_id": target.book.other_author}),
     "merges_find": Asked("Merge", "read"),
     "merges_undo": Asked("Work", "update"),
+    "search_find": Asked("Work", "read"),
+    "recommendations_recommend": Asked(
+        "Collection", "read", lambda target: {"wriveted_identifier": str(target.school)}
+    ),
     "events_get_events": ANY_ACTIVE,
     "events_create_event": Asked(
         "Event",
@@ -200,3 +204,6 @@ PROVEN_IN_REQUEST = {
     "sign_in_change_email",
 }
 """Operations that want a proof of who it is in the request itself, which is none here: 401, whoever may ask."""
+
+LOOKED_UP_FROM_BODY = {"recommendations_recommend"}
+"""Operations whose school stands in the body as the place to look: one that does not exist is not found (404)."""

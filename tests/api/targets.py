@@ -142,7 +142,7 @@ async def _books(session: AsyncSession, number: int) -> list[Book]:
 def _gone(from_id: int, into_id: int) -> Merge:
     """What is kept of a work without anything that was merged."""
     moment = "2026-01-01T00:00:00Z"
-    row = {"id": from_id, "type": "book", "title": "Gone", "match_title": "gone"}
+    row = {"id": from_id, "type": "book", "title": "Gone", "match_title": "gone", "match_subtitle": ""}
     links: dict[str, Any] = {link.table: {"moved": [], "taken": []} for link in LINKS[MergeKind.WORK]}
     undo = {"row": {**row, "created_at": moment, "updated_at": moment}, "links": links}
     return Merge(kind=MergeKind.WORK, from_id=from_id, into_id=into_id, actor="user:nobody", undo=undo)

@@ -11,6 +11,7 @@ from tests.api.expectations import (
     EXPECTED,
     HIDDEN,
     JUDGED_BY_BODY,
+    LOOKED_UP_FROM_BODY,
     NAMED_IN_BODY,
     NO_CONTENT,
     OF_EVERYBODY,
@@ -42,6 +43,7 @@ def expected_status(operation: Operation, asked: Asked | None, account: Row, tar
         return 401
     missing = target is NOWHERE
     in_path = "{wriv" in operation.path or "_id}" in operation.path or "{id}" in operation.path
+    in_path = in_path or operation.name in LOOKED_UP_FROM_BODY
     if operation.name in JUDGED_BY_BODY:
         return 422
     if asked is None:

@@ -157,6 +157,8 @@ LISTS = [
     Listing("authors found", "/authors?query=dahl", lambda row: row["id"], add_author),
     Listing("illustrators", "/illustrators", lambda row: row["id"], add_illustrator),
     Listing("merges", "/merges", lambda row: row["id"], add_merge),
+    Listing("works by holders", "/search", lambda row: row["id"], add_edition),
+    Listing("works searched for", "/search?query=matilda", lambda row: row["id"], add_edition),
     Listing("items", "/collection/{collection}/items", lambda row: row["id"], add_item),
     Listing("items found", "/collection/{collection}/items?query=matilda", lambda row: row["id"], add_item),
     Listing("audit", "/audit", lambda row: row["id"], add_refusal),
@@ -201,7 +203,8 @@ async def page(client: Client, path: str) -> tuple[list[Any], str | None]:
     assert answer.status_code == 200, answer.text
     body = answer.json()
     following = answer.links.get("next", {}).get("url")
-    return body if isinstance(body, list) else body["data"], following and following.removeprefix("/v1")
+    rows = body if isinstance(body, list) else body.get("data", body.get("books"))
+    return rows, following and following.removeprefix("/v1")
 
 
 async def cursor_of(library: Library, listing: Listing, client: Client | None = None) -> str:

@@ -84,6 +84,7 @@ STRICT: dict[str, Written] = {
     "users_update_user": Written((User, Reader, Student, Educator, Parent), row=PERSON),
     "users_mint_token": Written((User,), row=PERSON),
     "users_link_supporter": Written((SupporterReader,), row=LINK),
+    "recommendations_recommend": Written((Event,), row=EVENTS),
 }
 BULK: dict[str, Written] = {
     "collections_replace_items": Written((CollectionItem,), at=(0,), row=ITEMS),

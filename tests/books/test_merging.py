@@ -29,6 +29,10 @@ async def undone(client: Client, merge: Json) -> Json:
     return report
 
 
+DERIVED = {"work_search", "work_holders", "work_labels"}
+"""What triggers keep moves by itself (app/search/models.py)."""
+
+
 def test_every_reference_to_works_and_authors_is_moved() -> None:
     """A table that is forgotten would lose its rows with the duplicate."""
     for kind, table in TABLES.items():
@@ -36,7 +40,7 @@ def test_every_reference_to_works_and_authors_is_moved() -> None:
             (key.parent.table.name, key.parent.name)
             for each in Base.metadata.tables.values()
             for key in each.foreign_keys
-            if key.column.table.name == table
+            if key.column.table.name == table and key.parent.table.name not in DERIVED
         }
         assert references == {(link.table, link.column) for link in LINKS[kind]}
 

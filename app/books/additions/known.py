@@ -165,7 +165,7 @@ def records_of(catalogue: Catalogue, new: Newcomers, ids: Sequence[Sequence[int]
             one.id = number
     records: dict[str, list[Any]] = {
         "works": [_work_record(work) for work in new.works],
-        "authors": new.authors,
+        "authors": [_author_record(person) for person in new.authors],
         "illustrators": new.illustrators,
         "editions": [_edition_record(edition) for edition in catalogue.changed.values()],
         "author_works": [{"work_id": work.id, "author_id": person.id} for work, person in catalogue.new_credits],
@@ -188,7 +188,13 @@ def _work_record(new: NewWork) -> dict[str, Any]:
         "title": new.title,
         "subtitle": new.subtitle,
         "match_title": new.known.title,
+        "match_subtitle": new.known.subtitle,
     }
+
+
+def _author_record(new: Person) -> dict[str, Any]:
+    name = f"{new.first_name or ''} {new.last_name}"
+    return {**msgspec.to_builtins(new), "search_name": fold(name)}
 
 
 def _is_volume(edition: KnownEdition) -> bool:
@@ -202,6 +208,7 @@ def _volume_record(place: int, edition: KnownEdition) -> dict[str, Any]:
         "place": place,
         "title": title,
         "title_key": series_key(title),
+        "search_title": fold(title),
         "work_id": edition.work and edition.work.id,
         "order_id": edition.series_number,
     }

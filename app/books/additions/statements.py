@@ -85,14 +85,14 @@ SELECT ARRAY(SELECT nextval(pg_get_serial_sequence('works', 'id')) FROM generate
 """
 _STORE = {
     "works": """
-INSERT INTO works (id, type, leading_article, title, subtitle, match_title)
-SELECT id, 'book', leading_article, title, subtitle, match_title FROM jsonb_to_recordset(%s::jsonb)
-    AS n(id int, leading_article text, title text, subtitle text, match_title text)
+INSERT INTO works (id, type, leading_article, title, subtitle, match_title, match_subtitle)
+SELECT id, 'book', leading_article, title, subtitle, match_title, match_subtitle FROM jsonb_to_recordset(%s::jsonb)
+    AS n(id int, leading_article text, title text, subtitle text, match_title text, match_subtitle text)
 """,
     "authors": """
-INSERT INTO authors (id, first_name, last_name, name_key, info)
-SELECT id, first_name, last_name, name_key, info FROM jsonb_to_recordset(%s::jsonb)
-    AS n(id int, first_name text, last_name text, name_key text, info jsonb)
+INSERT INTO authors (id, first_name, last_name, name_key, search_name, info)
+SELECT id, first_name, last_name, name_key, search_name, info FROM jsonb_to_recordset(%s::jsonb)
+    AS n(id int, first_name text, last_name text, name_key text, search_name text, info jsonb)
 """,
     "illustrators": """
 INSERT INTO illustrators (id, first_name, last_name, name_key, info)
@@ -120,11 +120,12 @@ SELECT edition_isbn, illustrator_id FROM jsonb_to_recordset(%s::jsonb) AS n(edit
 """,
     "series": """
 WITH volumes AS (
-    SELECT * FROM jsonb_to_recordset(%s::jsonb) AS n(place int, title text, title_key text, work_id int, order_id int)
+    SELECT * FROM jsonb_to_recordset(%s::jsonb)
+        AS n(place int, title text, title_key text, search_title text, work_id int, order_id int)
 ),
 added AS (
-    INSERT INTO series (title, title_key)
-    SELECT DISTINCT ON (title_key) title, title_key FROM volumes ORDER BY title_key, place
+    INSERT INTO series (title, title_key, search_title)
+    SELECT DISTINCT ON (title_key) title, title_key, search_title FROM volumes ORDER BY title_key, place
     ON CONFLICT (title_key) DO NOTHING
     RETURNING id, title_key
 ),

@@ -18,6 +18,7 @@ from app.core.differences import differences
 from app.core.errors import FieldError, Invalid, NotFound
 from app.core.etags import etag_of, require_match
 from app.core.isbn import display
+from app.core.text import fold
 from app.events import service as events
 from app.labels.patching.authority import relabel
 from app.labels.patching.saying import labels_said, origins_said
@@ -107,6 +108,7 @@ async def _apply(session: AsyncSession, work: Work, patch: WorkUpdateIn) -> None
     for name in named.intersection(HEADING):
         setattr(work, name, getattr(patch, name))
     work.match_title = match_title(work.title, work.leading_article)
+    work.match_subtitle = fold(work.subtitle or "")
     if "authors" in named:
         await works.credit_work(session, work, patch.authors)
     if named & {*HEADING, "authors"}:
