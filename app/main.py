@@ -7,6 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from app.accounts.authenticate import authenticate
+from app.booklists import routes as booklists
 from app.books import routes as books
 from app.collections import routes as collections
 from app.core.config import Settings, settings
@@ -30,6 +31,7 @@ ROUTERS = (
     service_accounts.router,
     schools.router,
     collections.router,
+    booklists.router,
     labels.router,
     books.router,
     events.router,

@@ -2,6 +2,8 @@
 
 SYSTEM_TITLES = (
     "Booklist created",
+    "Booklist deleted",
+    "Booklist updated",
     "Bulk created schools",
     "Bulk editions added",
     "Class Deleted",
