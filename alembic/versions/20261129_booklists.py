@@ -15,26 +15,46 @@ branch_labels = None
 depends_on = None
 
 
-# A work that goes leaves its lists in order: they are locked first, as those who edit them do.
-LEAVE_LISTS = """
-CREATE FUNCTION work_leaves_its_lists() RETURNS trigger LANGUAGE plpgsql AS $$
+# Whoever puts works on a list or takes them off, its positions stay 0, 1, 2 … and its count right: the doors, a work
+# that is deleted, works that are merged. A row put in where another stands comes before it.
+CLOSE_RANKS = """
+CREATE FUNCTION book_list_closes_ranks() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM book_lists WHERE id IN (SELECT booklist_id FROM touched) ORDER BY id FOR NO KEY UPDATE;
+    UPDATE book_list_works AS b SET order_id = ranked.place
+      FROM (SELECT w.booklist_id, w.work_id,
+                   row_number() OVER (PARTITION BY w.booklist_id ORDER BY w.order_id, t.work_id) - 1 AS place
+              FROM book_list_works AS w LEFT JOIN touched AS t USING (booklist_id, work_id)
+             WHERE w.booklist_id IN (SELECT booklist_id FROM touched)) AS ranked
+     WHERE b.booklist_id = ranked.booklist_id AND b.work_id = ranked.work_id AND b.order_id <> ranked.place;
+    UPDATE book_lists AS l
+       SET book_count = (SELECT count(*) FROM book_list_works AS b WHERE b.booklist_id = l.id),
+           version = version + 1, updated_at = now()
+     WHERE id IN (SELECT booklist_id FROM touched);
+    RETURN NULL;
+END
+$$
+"""
+WHEN_PUT_IN = """
+CREATE TRIGGER book_list_closes_ranks_in AFTER INSERT ON book_list_works REFERENCING NEW TABLE AS touched
+FOR EACH STATEMENT EXECUTE FUNCTION book_list_closes_ranks()
+"""
+WHEN_TAKEN_OUT = """
+CREATE TRIGGER book_list_closes_ranks_out AFTER DELETE ON book_list_works REFERENCING OLD TABLE AS touched
+FOR EACH STATEMENT EXECUTE FUNCTION book_list_closes_ranks()
+"""
+# Before a work takes its rows along, its lists are locked, as those who edit them do.
+LOCK_LISTS = """
+CREATE FUNCTION work_locks_its_lists() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM book_lists WHERE id IN (SELECT booklist_id FROM book_list_works WHERE work_id = OLD.id)
       ORDER BY id FOR NO KEY UPDATE;
-    WITH gone AS (
-        DELETE FROM book_list_works WHERE work_id = OLD.id RETURNING booklist_id, order_id
-    ), closed AS (
-        UPDATE book_list_works AS later SET order_id = later.order_id - 1 FROM gone
-         WHERE later.booklist_id = gone.booklist_id AND later.order_id > gone.order_id
-    )
-    UPDATE book_lists SET book_count = book_count - 1, version = version + 1, updated_at = now() FROM gone
-     WHERE id = gone.booklist_id;
     RETURN OLD;
 END
 $$
 """
 WHEN_A_WORK_GOES = """
-CREATE TRIGGER work_leaves_its_lists BEFORE DELETE ON works FOR EACH ROW EXECUTE FUNCTION work_leaves_its_lists()
+CREATE TRIGGER work_locks_its_lists BEFORE DELETE ON works FOR EACH ROW EXECUTE FUNCTION work_locks_its_lists()
 """
 UNCHANGEABLE = """
 CREATE FUNCTION reading_activity_is_not_rewritten() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -136,7 +156,11 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("booklist_id", "work_id", name=op.f("pk_book_list_works")),
         sa.UniqueConstraint(
-            "booklist_id", "order_id", deferrable=True, name=op.f("uq_book_list_works_booklist_id_order_id")
+            "booklist_id",
+            "order_id",
+            deferrable=True,
+            initially="DEFERRED",
+            name=op.f("uq_book_list_works_booklist_id_order_id"),
         ),
     )
     op.create_index(op.f("ix_book_list_works_work_id"), "book_list_works", ["work_id"], unique=False)
@@ -188,13 +212,21 @@ def upgrade() -> None:
         ["reader_id", "collection_item_id", "timestamp", "id"],
         unique=False,
     )
-    for statement in (LEAVE_LISTS, WHEN_A_WORK_GOES, UNCHANGEABLE, WHEN_REWRITTEN):
+    for statement in (
+        CLOSE_RANKS,
+        WHEN_PUT_IN,
+        WHEN_TAKEN_OUT,
+        LOCK_LISTS,
+        WHEN_A_WORK_GOES,
+        UNCHANGEABLE,
+        WHEN_REWRITTEN,
+    ):
         op.execute(statement)
 
 
 def downgrade() -> None:
-    op.execute("DROP TRIGGER work_leaves_its_lists ON works")
-    op.execute("DROP FUNCTION work_leaves_its_lists")
+    op.execute("DROP TRIGGER work_locks_its_lists ON works")
+    op.execute("DROP FUNCTION work_locks_its_lists")
     op.drop_index("ix_collection_item_activity_log_current", table_name="collection_item_activity_log")
     op.drop_index(op.f("ix_collection_item_activity_log_collection_item_id"), table_name="collection_item_activity_log")
     op.drop_table("collection_item_activity_log")
@@ -205,4 +237,5 @@ def downgrade() -> None:
     op.drop_index("ix_book_lists_school_id_created_at", table_name="book_lists")
     op.drop_index("ix_book_lists_created_at_id", table_name="book_lists")
     op.drop_table("book_lists")
+    op.execute("DROP FUNCTION book_list_closes_ranks")
     op.execute("DROP FUNCTION reading_activity_is_not_rewritten")

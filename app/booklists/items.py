@@ -54,7 +54,6 @@ async def edit_items(
         await driver.execute(queries.MOVE, [json_of(changes.changed), booklist.id])
     if changes.new:
         await driver.execute(queries.PUT_IN, [booklist.id, json_of(changes.new)])
-    booklist.book_count = len(after)
     return bool(changes)
 
 

@@ -64,7 +64,7 @@ class BookList(Base):
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     school_id: Mapped[UUID | None] = mapped_column(ForeignKey("schools.wriveted_identifier", ondelete="CASCADE"))
     book_count: Mapped[int] = mapped_column(default=0, server_default="0")
-    """Works on the list, kept by every change in the same transaction."""
+    """Works on the list, kept by a trigger."""
     version: Mapped[int] = mapped_column(default=1, server_default="1")
     """Rises with every change: the list's ETag."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -121,11 +121,12 @@ class BookList(Base):
 
 
 class BookListWork(Base):
-    """A work on a list. Positions run from 0 without gaps; a work that is deleted closes its gap (a trigger)."""
+    """A work on a list. Positions run from 0 without gaps: whoever puts rows in or takes them out, a trigger closes the
+    ranks, counts anew and raises the version."""
 
     __tablename__ = "book_list_works"
     __table_args__ = (
-        UniqueConstraint("booklist_id", "order_id", deferrable=True),
+        UniqueConstraint("booklist_id", "order_id", deferrable=True, initially="DEFERRED"),
         CheckConstraint("order_id >= 0", name="order_id_is_a_position"),
     )
 

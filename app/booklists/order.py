@@ -65,7 +65,7 @@ def _laid_over(old: Info, new: Mapping[str, Any] | Literal[False] | None) -> Inf
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What turns one order into another: works that go, rows that change and rows that come."""
+    """What turns one order into another: works that go, then rows that change, then rows that come."""
 
     gone: Sequence[int]
     changed: Sequence[dict[str, Any]]
@@ -76,8 +76,9 @@ class Difference:
 
 
 def difference(before: Order, after: Order) -> Difference:
-    """Every row is taken out, put in or changed once, however many edits it saw."""
-    places = {work: place for place, work in enumerate(before)}
+    """Every row is taken out, put in or changed once, however many edits it saw. What is taken out first, the others
+    close ranks."""
+    places = {work: place for place, work in enumerate(work for work in before if work in after)}
     rows = [{"work_id": work, "order_id": place, "info": info} for place, (work, info) in enumerate(after.items())]
     return Difference(
         gone=[work for work in before if work not in after],

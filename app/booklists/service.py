@@ -9,6 +9,7 @@ import psycopg
 from sqlalchemy import Row, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import flag_modified
 
 from app.booklists import queries
 from app.booklists.items import edit_items
@@ -130,7 +131,7 @@ async def create(session: AsyncSession, account: Account, booklist: BookList, gi
     session.add(booklist)
     await _flush(session)
     await edit_items(session, booklist, given.items or ())
-    await session.flush()
+    flag_modified(booklist, "version")  # a new list is version 1, whatever the trigger counted
     _record(session, "Booklist created", account, booklist)
     return await describe(session, booklist)
 
@@ -252,7 +253,6 @@ def _record(session: AsyncSession, title: str, account: Account, booklist: BookL
             "booklist_id": str(booklist.id),
             "type": booklist.type.value,
             "sharing": booklist.sharing.value,
-            "book_count": booklist.book_count,
             **more,
         },
     )

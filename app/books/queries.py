@@ -13,7 +13,7 @@ from app.core.text import fold, sort_title
 # Written as the index is, or it would not be used.
 SIMPLE: ColumnElement[Any] = literal_column("'simple'::regconfig")
 
-_EDITION = """
+EDITION = """
 SELECT e.leading_article, e.edition_title, e.edition_subtitle, w.leading_article, w.title, w.subtitle,
        e.isbn, e.work_id, e.cover_url, e.series_name, e.series_number, e.date_published, e.info,
        ARRAY(SELECT jsonb_build_object('id', a.id, 'first_name', a.first_name, 'last_name', a.last_name)
@@ -24,11 +24,9 @@ SELECT e.leading_article, e.edition_title, e.edition_subtitle, w.leading_article
                FROM illustrator_editions ie JOIN illustrators i ON i.id = ie.illustrator_id
               WHERE ie.edition_isbn = e.isbn ORDER BY i.id)
   FROM editions e LEFT JOIN works w ON w.id = e.work_id
- WHERE """
-EDITION = _EDITION + "e.isbn = %s"
-"""All that is shown of one edition: its own heading, its work's, then the rest."""
-EDITIONS = _EDITION + "e.isbn = ANY(%s::bigint[])"
-"""The same of many."""
+ WHERE e.isbn = ANY(%s::bigint[])
+"""
+"""All that is shown of these editions: for each its own heading, its work's, then the rest."""
 
 
 IN_BRIEF: tuple[InstrumentedAttribute[Any], ...] = (

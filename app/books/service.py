@@ -40,15 +40,15 @@ MAX_FAULTS = 100
 
 async def describe_edition(session: AsyncSession, isbn: str) -> EditionDetail:
     """All that is shown of an edition, in one statement. Raises ``NotFound``."""
-    row = await (await driver_of(session).execute(queries.EDITION, [int(isbn)])).fetchone()
-    if row is None:
+    found = await describe_editions(session, [int(isbn)])
+    if not found:
         raise NotFound("There is no edition with this ISBN.")
-    return _detail(row)
+    return found[int(isbn)]
 
 
 async def describe_editions(session: AsyncSession, isbns: Iterable[int]) -> dict[int, EditionDetail]:
     """All that is shown of these editions, by ISBN, in one statement; those that are unknown are left out."""
-    rows = await (await driver_of(session).execute(queries.EDITIONS, [array_of(isbns)])).fetchall()
+    rows = await (await driver_of(session).execute(queries.EDITION, [array_of(isbns)])).fetchall()
     return {row[6]: _detail(row) for row in rows}
 
 
