@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, insert, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import UserAccountType
@@ -98,7 +99,7 @@ def holdings_read(
     log_ = ReadingActivity
     newest = (
         select(log_.collection_item_id, log_.status)
-        .distinct(log_.reader_id, log_.collection_item_id)
+        .ext(distinct_on(log_.reader_id, log_.collection_item_id))
         .join(CollectionItem, CollectionItem.id == log_.collection_item_id)
         .where(CollectionItem.collection_id == collection_id, allowed(log_, "read", principals))
         .order_by(log_.reader_id.desc(), log_.collection_item_id.desc(), log_.timestamp.desc(), log_.id.desc())

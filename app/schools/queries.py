@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from app.core.acl import allowed
 from app.core.text import fold
+from app.schools.booklists import lists_seen
 from app.schools.models import Country, School, SchoolState
 from app.schools.schemas import SchoolFilters
 
@@ -57,10 +58,11 @@ def school_locked(school_id: UUID) -> Select[School]:
     return school_with(school_id).with_for_update(key_share=True)
 
 
-def surroundings(school: School) -> Select[Any]:
-    """What a school is shown with: its country's name and its collection."""
+def surroundings(school: School, principals: Collection[str]) -> Select[Any]:
+    """What a school is shown with: its country's name, its collection, and its booklists as far as the caller sees."""
+    booklists = lists_seen(school.wriveted_identifier, principals).label("booklists")
     return (
-        select(Country.name.label("country_name"), *IN_BRIEF)
+        select(Country.name.label("country_name"), booklists, *IN_BRIEF)
         .outerjoin(COLLECTIONS, COLLECTIONS.c.school_id == school.wriveted_identifier)
         .where(Country.id == school.country_code)
     )

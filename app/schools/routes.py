@@ -102,9 +102,9 @@ async def create(caller: Creator, once: Idempotent, session: Session, school: Sc
 
 
 @router.get("/school/{wriveted_identifier}")
-async def get(school: Readable, session: Session) -> SchoolDetail:
+async def get(school: Readable, caller: Caller, session: Session) -> SchoolDetail:
     """One school, with its collection in brief."""
-    return await service.describe(session, school)
+    return await service.describe(session, caller, school)
 
 
 @router.get("/school/{wriveted_identifier}/exists", dependencies=[public])

@@ -18,6 +18,7 @@ from app.schools import queries
 from app.schools.info import accepted_terms, changed_info, new_info, without_terms
 from app.schools.models import School, SchoolBookbotType, SchoolState
 from app.schools.schemas import (
+    BookListID,
     CountryDetail,
     FoundSchool,
     SchoolBot,
@@ -80,7 +81,7 @@ async def create_school(session: AsyncSession, account: Account, given: SchoolCr
             "official_identifier": given.official_identifier,
         },
     )
-    return await describe(session, school)
+    return await describe(session, account, school)
 
 
 async def create_schools(session: AsyncSession, account: Account, batch: Sequence[SchoolCreateIn]) -> int:
@@ -114,7 +115,7 @@ async def update_school(
         school.search_name = fold(school.name)
     await session.flush()
     _record_changes(session, account, school, info_before, set(changes))
-    return await describe(session, school)
+    return await describe(session, account, school)
 
 
 async def delete_school(session: AsyncSession, account: Account, school: School) -> None:
@@ -135,9 +136,9 @@ async def delete_school(session: AsyncSession, account: Account, school: School)
     )
 
 
-async def describe(session: AsyncSession, school: School) -> SchoolDetail:
-    """Everything that there is to show of a school."""
-    row = (await session.execute(queries.surroundings(school))).one()
+async def describe(session: AsyncSession, account: Account, school: School) -> SchoolDetail:
+    """Everything that there is to show of a school to an account."""
+    row = (await session.execute(queries.surroundings(school, account.principals))).one()
     return SchoolDetail(
         wriveted_identifier=school.wriveted_identifier,
         name=school.name,
@@ -156,7 +157,7 @@ async def describe(session: AsyncSession, school: School) -> SchoolDetail:
         student_domain=school.student_domain,
         teacher_domain=school.teacher_domain,
         max_removal_percent=school.max_removal_percent,
-        booklists=[],
+        booklists=[BookListID.model_validate(each) for each in row.booklists or ()],
     )
 
 

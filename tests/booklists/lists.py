@@ -1,5 +1,6 @@
 """What tests about booklists share: works to put on a list, and a look at what is on it."""
 
+from collections.abc import Awaitable
 from typing import Any
 from uuid import uuid4
 
@@ -7,7 +8,7 @@ import httpx
 from sqlalchemy import text
 
 from app.books.models import Edition, Work
-from tests.books.catalogue import new_isbn
+from tests.books.catalogue import new_isbn, statements
 from tests.world import Client, World
 
 Json = dict[str, Any]
@@ -45,6 +46,13 @@ async def on_list(client: Client, list_id: str) -> list[int]:
     assert [item["order_id"] for item in body["data"]] == list(range(len(body["data"])))
     assert body["book_count"] == body["pagination"]["total"] == len(body["data"])
     return [item["work_id"] for item in body["data"]]
+
+
+async def number_of_statements(work: Awaitable[Any]) -> int:
+    """How many statements the work asks, beside those that count requests now and then."""
+    with statements() as asked:
+        await work
+    return sum("rate_limits" not in statement for statement in asked)
 
 
 async def edit(client: Client, list_id: str, *items: Json) -> httpx.Response:

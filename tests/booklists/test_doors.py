@@ -12,7 +12,7 @@ from app.booklists.schemas import (
     BookListsResponse,
     CollectionBookListIntersection,
 )
-from tests.booklists.lists import Json, add, edit, make, on_list, sent, works
+from tests.booklists.lists import Json, add, edit, make, number_of_statements, on_list, sent, works
 from tests.books.catalogue import new_isbn, one, stored
 from tests.collections.test_doors import LABEL
 from tests.world import Client, World
@@ -264,7 +264,7 @@ async def test_enriched_items_show_an_edition_at_a_fixed_number_of_statements(wo
     assert item["work"]["labelset"]["min_age"] == 7
     assert [each["id"] for each in item["work"]["labelset"]["hues"]] == ["1"]
     events = await one(world, "SELECT count(*) FROM events")
-    counts = [await world.count_statements(reader.get(each, params={"enriched": True})) for each in (short, path)]
+    counts = [await number_of_statements(reader.get(each, params={"enriched": True})) for each in (short, path)]
     assert counts[0] == counts[1]
     assert await one(world, "SELECT count(*) FROM events") == events, "reading writes nothing"
     whole = BookListDetail.model_validate(sent(await reader.get(path)))
