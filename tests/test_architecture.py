@@ -19,6 +19,8 @@ from app.main import ROUTERS
 APP = Path(__file__).parent.parent / "app"
 SOURCES = sorted(APP.rglob("*.py"))
 PUBLIC = {
+    "GET /v1/public-list/{booklist_slug}",
+    "GET /v1/public-lists",
     "GET /v1/school/{wriveted_identifier}/exists",
     "GET /v1/version",
     "GET /v1/healthcheck/db",

@@ -29,6 +29,8 @@ def row_of(resource: str, target: Target) -> Row:
         "School": {"id": target.school},
         "Collection": collection,
         "CollectionItem": {"collection": collection},
+        "BookList": {"type": "School", "sharing": "restricted", "school": target.school},
+        "ReadingActivity": {"reader": target.service_account},
         "ServiceAccount": {"schools": [target.school]},
         "Event": {"school": target.school, "title": "Huey: Book reviewed", "level": "normal"},
     }
@@ -91,6 +93,25 @@ EXPECTED: dict[str, Asked | None] = {
     "collections_list_school_items": READ_COLLECTION,
     "collections_sync_school": Asked("Collection", "update", _rows),
     "collections_change_school": Asked("Collection", "update", _rows),
+    "collections_log_activity": Asked(
+        "ReadingActivity",
+        "create",
+        lambda target: {
+            "collection_item_id": target.item,
+            "reader_id": str(target.service_account),
+            "status": "READ",
+        },
+    ),
+    "booklists_create": Asked(
+        "BookList", "create", lambda target: {"name": "Holidays", "type": "School", "school_id": str(target.school)}
+    ),
+    "booklists_find": ANY_ACTIVE,
+    "booklists_get": Asked("BookList", "read"),
+    "booklists_update": Asked("BookList", "update", lambda target: {"name": "Renamed"}),
+    "booklists_delete": Asked("BookList", "delete"),
+    "booklists_find_public": None,
+    "booklists_get_public": None,
+    "booklists_compare_with_collection": Asked("BookList", "read"),
     "labels_compare": Asked("Edition", "read", lambda target: [new_isbn()]),
     "editions_get": Asked("Edition", "read"),
     "editions_create": Asked("Edition", "add", lambda target: {"isbn": new_isbn()}),
@@ -108,5 +129,5 @@ EXPECTED: dict[str, Asked | None] = {
 }
 """By operationId; None: anybody may."""
 
-NAMED_IN_BODY = {"accounts_create_service_account", "collections_create", "events_create_event"}
+NAMED_IN_BODY = {"accounts_create_service_account", "booklists_create", "collections_create", "events_create_event"}
 """Operations whose school stands in the body: one that does not exist is a fault of the input (422)."""

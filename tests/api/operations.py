@@ -18,7 +18,7 @@ from app.main import create_public_app
 from tests.conftest import settings_for
 from tests.core.apps import NOWHERE
 
-PATH_EXAMPLES = {"isbn": "9780439023481", "collection_item_id": "1"}
+PATH_EXAMPLES = {"isbn": "9780439023481", "collection_item_id": "1", "booklist_slug": "a-slug"}
 """What stands in a path where it is not a UUID."""
 
 

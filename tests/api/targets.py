@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
+from app.booklists.models import BookList, ListSharingType, ListType
 from app.collections.models import Collection, CollectionItem
 from app.core.text import fold
 from app.schools.models import School, SchoolState
@@ -17,13 +18,16 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book and a service account; and a school that has no collection yet."""
+    """A school with a collection of one book, a list that it shares with its members and a service account; a school
+    that has no collection yet; and a list that anybody may read."""
 
     school: UUID
     bare_school: UUID
     collection: UUID
     item: int
     service_account: UUID
+    booklist: UUID
+    slug: str
 
     @property
     def in_path(self) -> dict[str, object]:
@@ -32,10 +36,12 @@ class Target:
             "collection_id": self.collection,
             "collection_item_id": self.item,
             "service_account_id": self.service_account,
+            "booklist_identifier": self.booklist,
+            "booklist_slug": self.slug,
         }
 
 
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, uuid4())
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, uuid4(), uuid4(), "nowhere")
 """Nothing of this exists."""
 
 
@@ -52,13 +58,15 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         await session.flush()
         items = [_item(collection) for collection in collections]
         accounts = [_account("kiosk", school.wriveted_identifier) for school in schools[:number]]
-        session.add_all([*items, *accounts])
+        lists = [_list(school.wriveted_identifier) for school in schools[:number]]
+        published = [_published() for _ in lists]
+        session.add_all([*items, *accounts, *lists, *published])
         await session.flush()
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(collections, items, accounts, schools[number:], strict=True)
+    paired = zip(collections, items, accounts, schools[number:], lists, published, strict=True)
     return [
-        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id)
-        for collection, item, account, bare in paired
+        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id, booklist.id, str(anybodys.slug))
+        for collection, item, account, bare, booklist, anybodys in paired
     ]
 
 
@@ -84,6 +92,16 @@ def _item(collection: Collection) -> CollectionItem:
         copies_available=1,
         info={"title": "Our School"},
     )
+
+
+def _list(school: UUID) -> BookList:
+    return BookList(
+        id=uuid4(), name="Holidays", type=ListType.SCHOOL, sharing=ListSharingType.RESTRICTED, school_id=school
+    )
+
+
+def _published() -> BookList:
+    return BookList(name="Huey's", type=ListType.HUEY, sharing=ListSharingType.PUBLIC, slug=f"hueys-{uuid4().hex}")
 
 
 def _account(kind: str, *schools: UUID, **columns: Any) -> ServiceAccount:

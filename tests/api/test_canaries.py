@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
+from app.booklists.models import BookList
 from app.collections.models import Collection, CollectionItem
 from app.events.models import Event, EventLevel
 from tests.api.expectations import EXPECTED
@@ -30,6 +31,7 @@ ROWS = {
     "collections": "SELECT * FROM collections WHERE school_id = :school",
     "collection_items": "SELECT * FROM collection_items WHERE collection_id = :collection",
     "service_accounts": "SELECT * FROM service_accounts WHERE id = :account",
+    "book_lists": "SELECT * FROM book_lists WHERE school_id = :school",
     "links": "SELECT * FROM service_account_schools WHERE school_id = :school",
     "events": "SELECT * FROM events WHERE school_id = :school",
 }
@@ -46,7 +48,8 @@ class Victim:
 
     @property
     def ids(self) -> list[str]:
-        found = (self.target.school, self.target.bare_school, self.target.collection, self.target.item, self.lms)
+        target = self.target
+        found = (target.school, target.bare_school, target.collection, target.item, target.booklist, self.lms)
         return [str(each) for each in found]
 
 
@@ -65,6 +68,8 @@ async def make_victim(world: World) -> Victim:
         collection.name, collection.info = canary(), {"note": canary()}
         item = await session.get_one(CollectionItem, target.item)
         item.info = {"title": canary(), "author": canary(), "other": {"shelf": canary()}}
+        booklist = await session.get_one(BookList, target.booklist)
+        booklist.name, booklist.info = canary(), {"description": canary()}
         await session.flush()
         for level in EventLevel:
             session.add(

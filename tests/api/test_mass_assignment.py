@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from app.accounts.models import ServiceAccount
+from app.booklists.models import BookList
 from app.books.models import Edition, Work
-from app.collections.models import Collection, CollectionItem
+from app.collections.models import Collection, CollectionItem, ReadingActivity
 from app.core.db import Base
 from app.events.models import Event
 from app.schools.models import School
@@ -45,6 +46,9 @@ ITEMS = "SELECT jsonb_agg(to_jsonb(t) ORDER BY id) FROM collection_items t WHERE
 ACCOUNT = "SELECT to_jsonb(t) FROM service_accounts t WHERE id = :account"
 BARE = "SELECT count(*) FROM collections WHERE school_id = :bare"
 EVENTS = "SELECT count(*) FROM events WHERE school_id = :school"
+ACTIVITY = "SELECT count(*) FROM collection_item_activity_log WHERE collection_item_id = :item"
+LISTS = "SELECT count(*) FROM book_lists WHERE school_id = :school"
+LIST = "SELECT to_jsonb(t) FROM book_lists t WHERE id = :list"
 STRICT: dict[str, Written] = {
     "accounts_create_service_account": Written((ServiceAccount,)),
     "accounts_update_service_account": Written((ServiceAccount,), row=ACCOUNT),
@@ -56,6 +60,9 @@ STRICT: dict[str, Written] = {
     "collections_replace": Written((Collection,), row=COLLECTION),
     "collections_update": Written((Collection,), row=COLLECTION),
     "collections_add_item": Written((CollectionItem,), row=ITEMS),
+    "collections_log_activity": Written((ReadingActivity,), row=ACTIVITY),
+    "booklists_create": Written((BookList,), row=LISTS),
+    "booklists_update": Written((BookList,), row=LIST),
     "editions_create": Written((Edition, Work)),
     "events_create_event": Written((Event,), row=EVENTS),
 }
@@ -67,7 +74,10 @@ BULK: dict[str, Written] = {
     "collections_update": Written((CollectionItem,), at=("items", 0), row=ITEMS),
     "editions_add_many": Written((Edition, Work), at=(0,)),
 }
-OF_LMS = [name for name in STRICT if name.startswith("collections_")] + ["schools_update", "editions_create"]
+OF_LMS = [name for name in STRICT if name.startswith("collections_") and name != "collections_log_activity"] + [
+    "schools_update",
+    "editions_create",
+]
 """What a library system may do for its school at all."""
 NO_FIELDS = {"labels_compare"}
 """A list of ISBNs."""
@@ -126,6 +136,8 @@ async def row_of(world: World, written: Written, target: Target) -> Any:
         "bare": target.bare_school,
         "collection": target.collection,
         "account": target.service_account,
+        "item": target.item,
+        "list": target.booklist,
     }
     async with world.session() as session:
         used = {name: value for name, value in values.items() if f":{name}" in written.row}

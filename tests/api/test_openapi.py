@@ -25,6 +25,7 @@ FOR_EVERY_ACTIVE_ACCOUNT = {
     "sign_in_get_current_account",
     "accounts_get_service_accounts",
     "schools_find",
+    "booklists_find",
     "labels_compare",
     "events_get_events",
     "events_create_event",
