@@ -11,8 +11,8 @@ from app.core.db import driver_of
 OLDEST = 18
 """Books for grown-ups count up to here."""
 
-# Each work has at most one labelset, so nothing counts twice. Hues and abilities are bits, by their ids: that leaves few
-# kinds of holdings, from which everything else is counted.
+# Each work has at most one labelset, so nothing counts twice. Hues and abilities are bits, by their ids: that leaves
+# few kinds of holdings, from which everything else is counted.
 INSIGHT = b"""
 WITH held AS MATERIALIZED (
     SELECT i.edition_isbn IS NULL AS without_isbn, i.copies_total, i.copies_available, e.work_id,
