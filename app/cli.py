@@ -1,6 +1,7 @@
 """`wriveted`, the command of staff, developers and the image: collects every domain's commands."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -14,13 +15,15 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from app import reference
-from app.core import migrations
+from app.core import migrations, roles
 from app.core.config import settings
+from app.core.db import APPEND_ONLY
 from app.core.postmaster import ClusterError
-from app.demo import plant
+from app.demo import plant, plant_keys
 from app.serve import ServeError
 from app.serve import serve as serve_everything
 from app.service_accounts import commands as accounts
+from app.tables import metadata
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 db = typer.Typer(no_args_is_help=True, help="The database's migrations.")
@@ -81,9 +84,11 @@ def run(
 
 @app.command()
 def seed() -> None:
-    """Plant the demonstration set in the database of DATABASE_URL, and print a token for each role."""
+    """Plant the demonstration set in the database of DATABASE_URL, and print a token for each role and an API key."""
     for role, token in asyncio.run(plant(settings())).items():
         print(f"{role}: {token}")
+    for role, key in asyncio.run(plant_keys(settings())).items():
+        print(f"API key of {role}: {key}")
 
 
 @app.command()
@@ -116,6 +121,19 @@ def check() -> None:
     try:
         migrations.check()
     except migrations.MigrationError as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+@db.command()
+def grant(role: Annotated[str, typer.Argument(help="The role that the application connects as.")]) -> None:
+    """Give the application's role its rights: all rows, but of the audit only to read and to add. Repeatable.
+
+    To be run by the owner of the tables, after each `db upgrade`.
+    """
+    append_only = [table.name for table in metadata.tables.values() if APPEND_ONLY in table.info]
+    try:
+        roles.grant(os.environ["DATABASE_URL"], role, append_only)
+    except roles.RoleError as error:
         raise SystemExit(f"error: {error}") from error
 
 

@@ -2,13 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from app.access import routes as access
 from app.accounts.authenticate import authenticate
+from app.audit import routes as audit
+from app.audit.refusals import record_refusal
 from app.booklists import routes as booklists
 from app.books import routes as books
+from app.classes import routes as classes
 from app.collections import routes as collections
 from app.core.config import Settings, settings
 from app.core.db import Database
@@ -16,25 +21,31 @@ from app.core.http import create_app
 from app.core.security import Tokens
 from app.events import routes as events
 from app.labels import routes as labels
+from app.people import routes as people
 from app.schools import routes as schools
 from app.service_accounts import routes as service_accounts
 from app.sign_in import routes as sign_in
 
 DESCRIPTION = """Helps children find books that they will love, out of the books that their own school library holds.
 
-Send a token with every request: `Authorization: Bearer <token>`. Refusals are problem documents (RFC 9457): their
+Send a token or an API key with every request: `Authorization: Bearer <token or key>`, or the key as `X-Api-Key`; an
+operation names the scope that a key needs in `x-required-scope`. Refusals are problem documents (RFC 9457): their
 `code` is stable, their `type` leads to a page that says what to do. Lists take `limit` (100, at most 1,000) and name
 their next page in the header `Link`.
 """
 ROUTERS = (
     sign_in.router,
     service_accounts.router,
+    people.router,
     schools.router,
+    classes.router,
     collections.router,
     booklists.router,
     labels.router,
     books.router,
     events.router,
+    audit.router,
+    access.router,
 )
 
 
@@ -60,6 +71,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
         lifespan=lifespan,
     )
     app.state.tokens = Tokens.of(settings)
+    app.state.record_refusal = partial(record_refusal, own)
     return app
 
 

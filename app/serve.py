@@ -23,7 +23,7 @@ from app.core.local import create_database, server
 from app.core.migrations import ROOT, upgrade
 from app.core.postmaster import last_words
 from app.core.processes import ending, spawn, stop
-from app.demo import plant
+from app.demo import plant, plant_keys
 
 HOST = "127.0.0.1"
 PATIENCE = 60.0  # seconds until both APIs have to answer
@@ -38,7 +38,7 @@ class ServeError(Exception):
 def serve(*, port: int, internal_port: int, data_dir: Path, seed: bool) -> None:
     """Serve the public API on `port` and the internal one on `internal_port` until a signal says stop.
 
-    `data_dir` keeps the token key, the database's cluster where DATABASE_URL is unset, and while both APIs
+    `data_dir` keeps the keys, the database's cluster where DATABASE_URL is unset, and while both APIs
     answer ``dev.json``, which says where everything is.
     Raises `ServeError`, `ClusterError`, or `SystemExit` for an insecure configuration.
     """
@@ -55,14 +55,16 @@ def serve(*, port: int, internal_port: int, data_dir: Path, seed: bool) -> None:
         with _step("Migrations"):
             upgrade()
         tokens: Mapping[str, str] = {}
+        api_keys: Mapping[str, str] = {}
         if seed:
             with _step("Demonstration set"):
                 tokens = asyncio.run(plant(settings()))
+                api_keys = asyncio.run(plant_keys(settings()))
         with _step("Public and internal API"):
             watched |= stack.enter_context(_doors(listeners))
             _await_answers(urls, watched)
         stack.callback((data_dir / "dev.json").unlink, missing_ok=True)
-        _announce(data_dir, urls, tokens)
+        _announce(data_dir, urls, tokens, api_keys)
         _watch(watched)
 
 
@@ -110,13 +112,14 @@ def _complete_environment(data_dir: Path, public_url: str) -> None:
         "WRIVETED_PUBLIC_URL": public_url,
         "WRIVETED_TOKEN_ISSUER": public_url,
         "WRIVETED_TOKEN_AUDIENCE": public_url,
-        "WRIVETED_TOKEN_KEYS": _token_key(data_dir / "token.key"),
+        "WRIVETED_TOKEN_KEYS": _key(data_dir / "token.key"),
+        "WRIVETED_DATA_KEYS": _key(data_dir / "data.key"),
     }
     os.environ.update({name: value for name, value in defaults.items() if not os.environ.get(name)})
 
 
-def _token_key(path: Path) -> str:
-    """The key of this data folder, made the first time, so that tokens outlive a restart."""
+def _key(path: Path) -> str:
+    """A key of this data folder, made the first time, so that tokens and sealed data outlive a restart."""
     if not path.exists():
         _write_privately(path, secrets.token_urlsafe(48))
     return path.read_text()
@@ -198,7 +201,7 @@ def _lives(url: str) -> bool:
         connection.close()
 
 
-def _announce(data_dir: Path, urls: Mapping[str, str], tokens: Mapping[str, str]) -> None:
+def _announce(data_dir: Path, urls: Mapping[str, str], tokens: Mapping[str, str], api_keys: Mapping[str, str]) -> None:
     """Tell where everything is, on the terminal and in ``dev.json``."""
     database_url = os.environ["DATABASE_URL"]
     facts = {
@@ -207,6 +210,7 @@ def _announce(data_dir: Path, urls: Mapping[str, str], tokens: Mapping[str, str]
         "docs_url": f"{urls['public']}/v1/docs",
         "database_url": database_url,
         "tokens": dict(tokens),
+        "api_keys": dict(api_keys),
     }
     _write_privately(data_dir / "dev.json", json.dumps(facts, indent=2) + "\n")
     lines = [
@@ -216,6 +220,7 @@ def _announce(data_dir: Path, urls: Mapping[str, str], tokens: Mapping[str, str]
         f"Internal API   {facts['internal_url']}",
         f"Database       {make_url(database_url).render_as_string(hide_password=True)}",
         *(f"\nToken of {role}:\n{token}" for role, token in tokens.items()),
+        *(f"\nAPI key of {role}:\n{key}" for role, key in api_keys.items()),
         "",
         f"All of this stands in {data_dir / 'dev.json'}. Ctrl-C stops everything.",
     ]

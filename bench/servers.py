@@ -73,6 +73,7 @@ def environment(url: str) -> dict[str, str]:
         "WRIVETED_ENVIRONMENT": "test",
         "WRIVETED_PUBLIC_URL": "http://127.0.0.1",
         "WRIVETED_TOKEN_KEYS": "only-for-measurements-of-this-very-run",
+        "WRIVETED_DATA_KEYS": "only-for-measurements-which-seal-nothing",
         "WRIVETED_TOKEN_ISSUER": "bench",
         "WRIVETED_TOKEN_AUDIENCE": "bench",
         "WRIVETED_RATE_LIMIT_ACCOUNT": "100000",

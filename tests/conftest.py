@@ -76,11 +76,13 @@ def settings_for(url: str, **changes: str) -> Settings:
             "WRIVETED_ENVIRONMENT": "test",
             "WRIVETED_PUBLIC_URL": "http://testserver",
             "WRIVETED_TOKEN_KEYS": "k3Jx9Qf2LmZ8vTqY5sWb7RcN4pHd6GaU",
+            "WRIVETED_DATA_KEYS": "w8Zr2NfKq6TxVb4YhLm9Cd3GsPj7EuAa",
             "WRIVETED_TOKEN_ISSUER": "wriveted-test",
             "WRIVETED_TOKEN_AUDIENCE": "wriveted-test",
             "WRIVETED_RATE_LIMIT_ACCOUNT": "100000",
             "WRIVETED_RATE_LIMIT_PRIVILEGED": "100000",
             "WRIVETED_RATE_LIMIT_ANONYMOUS": "10000",
+            "WRIVETED_RATE_LIMIT_CLASSROOM": "100000",
             "WRIVETED_RATE_LIMIT_BULK": "1000",
             **changes,
         }

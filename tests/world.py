@@ -1,7 +1,7 @@
 """What tests are about: schools and accounts, made directly in the database, and clients that speak as them."""
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,10 +29,13 @@ from app.accounts.models import (
 )
 from app.classes.models import ClassGroup
 from app.collections.models import Collection
+from app.core.api_keys import ApiKeys
 from app.core.db import Database
+from app.core.scopes import Scope
 from app.core.security import Tokens
 from app.core.text import fold
 from app.schools.models import School, SchoolState
+from app.service_accounts.models import ApiKey
 
 HOUR = timedelta(hours=1)
 YEAR = timedelta(days=365)
@@ -177,6 +180,23 @@ class World:
             session.add(account)
         token = self.tokens.issue("service-account", account.id, HOUR, extra={"ver": account.credential_version})
         return Client(self.http, account.id, token)
+
+    async def key(self, owner: Client, *scopes: str, schools: Sequence[School] | None = None, **columns: Any) -> Client:
+        """An API key of a service account, with these scopes or all, that speaks for it."""
+        made = ApiKeys(self.database.settings.environment).make()
+        only = None if schools is None else [school.wriveted_identifier for school in schools]
+        values: dict[str, Any] = {"name": "Key of a test", "expires_at": datetime.now(UTC) + HOUR, "school_ids": only}
+        async with self.session() as session:
+            session.add(
+                ApiKey(
+                    public_id=made.public_id,
+                    secret_hash=made.secret_hash,
+                    service_account_id=owner.id,
+                    scopes=list(scopes or Scope),
+                    **(values | columns),
+                )
+            )
+        return Client(owner.http, owner.id, made.text)
 
     async def lms(self, *schools: School) -> Client:
         """A library system that serves the schools."""

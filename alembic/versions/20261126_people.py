@@ -47,10 +47,11 @@ def upgrade() -> None:
         sa.Column("details", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
     )
-    op.create_index("ix_audit_log_actor_id", "audit_log", ["actor", "id"], unique=False)
+    op.create_index("ix_audit_log_action_at_id", "audit_log", ["action", "at", "id"], unique=False)
+    op.create_index("ix_audit_log_actor_at_id", "audit_log", ["actor", "at", "id"], unique=False)
     op.create_index("ix_audit_log_at_id", "audit_log", ["at", "id"], unique=False)
-    op.create_index("ix_audit_log_school_id_id", "audit_log", ["school_id", "id"], unique=False)
-    op.create_index("ix_audit_log_subject_id", "audit_log", ["subject", "id"], unique=False)
+    op.create_index("ix_audit_log_school_id_at_id", "audit_log", ["school_id", "at", "id"], unique=False)
+    op.create_index("ix_audit_log_subject_at_id", "audit_log", ["subject", "at", "id"], unique=False)
     op.create_table(
         "credential_uses",
         sa.Column("credential", sa.String(length=60), nullable=False),
@@ -75,6 +76,7 @@ def upgrade() -> None:
         sa.Column("school_ids", sa.ARRAY(sa.Uuid()), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("replaced_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("expires_at > created_at", name=op.f("ck_api_keys_expires_after_it_is_made")),
         sa.ForeignKeyConstraint(
@@ -158,6 +160,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("join_code_hash", name=op.f("uq_class_groups_join_code_hash")),
         sa.UniqueConstraint("school_id", "name", name=op.f("uq_class_groups_school_id_name")),
     )
+    op.create_index("ix_class_groups_name_id", "class_groups", ["name", "id"], unique=False)
     op.create_table(
         "educators",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -273,13 +276,15 @@ def upgrade() -> None:
         op.f("ix_supporter_reader_association_reader_id"), "supporter_reader_association", ["reader_id"], unique=False
     )
     op.add_column("service_accounts", sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True))
-    op.create_index("ix_users_name_id", "users", ["name", "id"], unique=False)
+    op.create_index(
+        "ix_users_active_first", "users", [sa.literal_column("(NOT is_active)"), "name", "id"], unique=False
+    )
     op.execute(UNCHANGEABLE)
     op.execute(GUARD)
 
 
 def downgrade() -> None:
-    op.drop_index("ix_users_name_id", table_name="users")
+    op.drop_index("ix_users_active_first", table_name="users")
     op.drop_column("service_accounts", "expires_at")
     op.drop_index(op.f("ix_supporter_reader_association_reader_id"), table_name="supporter_reader_association")
     op.drop_table("supporter_reader_association")
@@ -294,6 +299,7 @@ def downgrade() -> None:
     op.drop_table("readers")
     op.drop_index(op.f("ix_educators_school_id"), table_name="educators")
     op.drop_table("educators")
+    op.drop_index("ix_class_groups_name_id", table_name="class_groups")
     op.drop_table("class_groups")
     op.drop_table("supporters")
     op.drop_index(
@@ -309,9 +315,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_spent_tokens_expires_at"), table_name="spent_tokens")
     op.drop_table("spent_tokens")
     op.drop_table("credential_uses")
-    op.drop_index("ix_audit_log_subject_id", table_name="audit_log")
-    op.drop_index("ix_audit_log_school_id_id", table_name="audit_log")
+    op.drop_index("ix_audit_log_subject_at_id", table_name="audit_log")
+    op.drop_index("ix_audit_log_school_id_at_id", table_name="audit_log")
     op.drop_index("ix_audit_log_at_id", table_name="audit_log")
-    op.drop_index("ix_audit_log_actor_id", table_name="audit_log")
+    op.drop_index("ix_audit_log_actor_at_id", table_name="audit_log")
+    op.drop_index("ix_audit_log_action_at_id", table_name="audit_log")
     op.drop_table("audit_log")
     op.execute("DROP FUNCTION audit_log_is_append_only")

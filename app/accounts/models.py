@@ -38,8 +38,8 @@ class ServiceAccountType(enum.StrEnum):
     KIOSK = "kiosk"
 
 
-OWN = (Allow, "role:admin", All), (Allow, "user:{id}", ("read", "update"))
-"""What holds for everybody's account, before what its kind adds."""
+OWN = (Allow, "role:admin", All), (Allow, "user:{id}", ("read", "read-contact", "update"))
+"""What holds for everybody's account, before what its kind adds. Contact is the e-mail address and the phone number."""
 
 
 class User(Base):
@@ -48,7 +48,7 @@ class User(Base):
     __tablename__ = "users"
     __table_args__: Any = (
         Index("uq_users_lower_email", text("lower(email)"), unique=True),
-        Index("ix_users_name_id", "name", "id"),
+        Index("ix_users_active_first", text("(NOT is_active)"), "name", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -121,8 +121,12 @@ class Student(Reader):
     __mapper_args__ = {"polymorphic_identity": UserAccountType.STUDENT}
     __acl__ = Acl(
         *OWN,
-        (Allow, "parent:{id}", ("read", "update")),
-        (Allow, "schooladmin:{school_id}", ("create", "read", "update", "deactivate")),
+        (Allow, "parent:{id}", ("read", "read-contact", "update", "manage-supporters")),
+        (
+            Allow,
+            "schooladmin:{school_id}",
+            ("create", "read", "read-contact", "update", "deactivate", "manage-supporters"),
+        ),
         (Allow, "educator:{school_id}", ("create", "read", "update")),
         (Allow, "supporter:{id}", "support"),
     )
@@ -139,7 +143,7 @@ class PublicReader(Reader):
     __mapper_args__ = {"polymorphic_identity": UserAccountType.PUBLIC}
     __acl__ = Acl(
         *OWN,
-        (Allow, "parent:{id}", ("read", "update")),
+        (Allow, "parent:{id}", ("read", "read-contact", "update", "manage-supporters")),
         (Allow, "supporter:{id}", "support"),
     )
 
@@ -156,7 +160,7 @@ class Educator(User):
     __mapper_args__ = {"polymorphic_identity": UserAccountType.EDUCATOR}
     __acl__ = Acl(
         *OWN,
-        (Allow, "schooladmin:{school_id}", ("create", "read", "update", "deactivate")),
+        (Allow, "schooladmin:{school_id}", ("create", "read", "read-contact", "update", "deactivate")),
         (Allow, "educator:{school_id}", "read"),
     )
 
@@ -185,7 +189,7 @@ class Parent(User):
     )
 
     __mapper_args__ = {"polymorphic_identity": UserAccountType.PARENT, "inherit_condition": id == User.id}
-    __acl__ = Acl(*OWN, (Allow, "child:{id}", "name"))
+    __acl__ = Acl(*OWN, (Allow, "child:{id}", "read"))
 
 
 class Supporter(User):

@@ -10,7 +10,9 @@ from uuid import UUID
 from app.accounts.models import ServiceAccountType, UserAccountType
 from app.core.acl import Authenticated, Everyone
 
-ANY_ACTIVE = frozenset({Everyone, Authenticated})
+NOBODYS = frozenset({Everyone})
+"""All that an account holds which is not active."""
+ANY_ACTIVE = NOBODYS | {Authenticated}
 ADMIN = "role:admin"
 
 ROLE_OF_SERVICE = {
@@ -52,8 +54,19 @@ HOLDINGS_OF_USER: dict[UserAccountType, tuple[str, ...]] = {
 """What a person holds by kind; braces name one of whom ``of_user`` is told."""
 
 
-def of_service_account(kind: ServiceAccountType, schools: Iterable[UUID], *, is_vendor: bool = False) -> frozenset[str]:
-    """The principals of an active service account with these linked schools."""
+def of_service_account(
+    kind: ServiceAccountType, schools: Iterable[UUID], *, is_vendor: bool = False, only: Iterable[UUID] | None = None
+) -> frozenset[str]:
+    """The principals of an active service account with these linked schools.
+
+    ``only`` are the schools that its API key is narrowed to. To a vendor, which serves every school, each of them is as
+    a linked one; an admin cannot be narrowed, and holds nothing then.
+    """
+    if only is not None:
+        if kind is ServiceAccountType.BACKEND:
+            return ANY_ACTIVE
+        schools = only if is_vendor else set(schools) & set(only)
+        is_vendor = False
     links = frozenset(f"{relation}:{school}" for school in schools for relation in LINKS_OF_SERVICE[kind])
     roles = {ROLE_OF_SERVICE[kind]}
     if is_vendor and kind is ServiceAccountType.LMS and not links:

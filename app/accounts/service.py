@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import ServiceAccount, User
 from app.accounts.queries import user_called
+from app.audit.service import note
 from app.core.account import Account
 from app.core.config import Settings
 from app.core.errors import Conflict, Invalid, NotFound
@@ -73,4 +74,6 @@ async def mint_token(
     subject = Subject("service-account" if person is None else "user-account", holder.id)
     info = {"subject": str(subject), "reason": reason, "hours": lifetime / timedelta(hours=1)}
     record(session, "Token minted", account=account, user_id=person, info=info)
+    kind = "service_account" if person is None else "user"
+    note(session, "token.minted", account=account, subject=f"{kind}:{holder.id}", hours=info["hours"])
     return issuer.tokens.issue(subject.kind, subject.id, lifetime, extra=extra)

@@ -12,16 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.core.acl import Acl, All, Allow, Authenticated, Deny, Everyone
 from app.core.db import Base
 from app.core.types import text_enum
-
-
-class ListType(enum.StrEnum):
-    """Whose list it is: a person's, a school's, or, of the other three, ours."""
-
-    PERSONAL = "Personal"
-    SCHOOL = "School"
-    REGION = "Regional"
-    HUEY = "Huey"
-    OTHER = "Other"
+from app.people.schemas import ListType
 
 
 class ListSharingType(enum.StrEnum):
@@ -30,7 +21,7 @@ class ListSharingType(enum.StrEnum):
     PUBLIC = "public"
 
 
-EDITORIAL = (ListType.REGION, ListType.HUEY, ListType.OTHER)
+EDITORIAL = (ListType.REGION, ListType.HUEY, ListType.OTHER_LIST)
 
 
 class BookList(Base):

@@ -8,9 +8,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
 
 from app.accounts.models import User
-from app.booklists.models import BookList, ListSharingType, ListType
+from app.booklists.models import BookList, ListSharingType
 from app.core.acl import allowed
 from app.core.db import Driver
+from app.people.schemas import ListType
 from app.schools.models import School
 
 ItemRow = tuple[int, int, str | None, str, int | None]

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from app.booklists import items, service
 from app.booklists.items import Shown
-from app.booklists.models import ListSharingType, ListType
+from app.booklists.models import ListSharingType
 from app.booklists.requests import (
     Changeable,
     Creatable,
@@ -31,6 +31,7 @@ from app.core.guards import Caller, public
 from app.core.idempotency import Idempotent
 from app.core.paging import Pages, Paging
 from app.core.requests import Door
+from app.people.schemas import ListType
 
 router = APIRouter(prefix="/v1", tags=["booklists"], route_class=Door)
 

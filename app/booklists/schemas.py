@@ -9,11 +9,12 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 from app.accounts.models import UserAccountType
-from app.booklists.models import ListSharingType, ListType
+from app.booklists.models import ListSharingType
 from app.booklists.order import ItemUpdateType
 from app.books.schemas import EditionDetail, WebAddress, WorkBrief
 from app.core.isbn import Isbn
 from app.core.schemas import IdText, Input, Name, Page, Pagination, Schema, Url
+from app.people.schemas import ListType
 
 MOST_ITEMS = 1_000
 """In one request."""

@@ -13,7 +13,7 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from app.booklists import queries
 from app.booklists.items import edit_items
-from app.booklists.models import BookList, ListSharingType, ListType
+from app.booklists.models import BookList, ListSharingType
 from app.booklists.schemas import (
     BookListBrief,
     BookListCreateIn,
@@ -36,6 +36,7 @@ from app.core.errors import (
     pointer,
 )
 from app.events import service as events
+from app.people.schemas import ListType
 
 SCHOOL_OF_CALLER = ("educator:", "student:", "lms:", "library:", "kiosk:")
 ANYBODY = frozenset({Everyone})
@@ -173,7 +174,7 @@ def _found(booklist: BookList | None) -> BookList:
 
 def _require_right(account: Account, booklist: BookList) -> None:
     if not may(booklist, "update", account.principals):
-        raise Forbidden(permission="update")
+        raise Forbidden(permission="update", resource="BookList")
 
 
 def _require_version(booklist: BookList, if_match: str | None) -> None:

@@ -7,13 +7,14 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.books import service
 from app.books.additions.rows import Batch, read_batch
-from app.books.models import CATALOGUE
-from app.books.schemas import BulkReport, EditionBrief, EditionCreateIn, EditionDetail, EditionRow
+from app.books.models import CATALOGUE, Edition
+from app.books.schemas import BulkReport, EditionCreateIn, EditionDetail, EditionFound, EditionRow
 from app.core.account import Account
 from app.core.aside import MANY_BYTES, aside
 from app.core.db import Session
 from app.core.guards import Permission
 from app.core.idempotency import Idempotent
+from app.core.include import Include, permissions_if
 from app.core.isbn import Isbn
 from app.core.openapi import json_body
 from app.core.paging import Pages
@@ -36,9 +37,11 @@ async def get_batch(request: Request, caller: Adder, body: RawBody) -> Batch:
 
 
 @router.get("/edition/{isbn}")
-async def get(caller: Reader, isbn: Annotated[Isbn, Path()], session: Session) -> EditionDetail:
+async def get(
+    caller: Reader, isbn: Annotated[Isbn, Path()], session: Session, include: Include = None
+) -> EditionDetail:
     """One edition, by its ISBN in any form."""
-    return await service.describe_edition(session, isbn)
+    return await service.describe_edition(session, isbn, permissions_if(include, Edition(), caller.principals))
 
 
 @router.post("/edition")
@@ -60,10 +63,18 @@ async def find(
     query: Annotated[
         str | None, Query(max_length=200, description="Words that each begin a word of the title, in any order.")
     ] = None,
-) -> list[EditionBrief]:
+    include: Include = None,
+) -> list[EditionFound]:
     """Editions in the order of their titles; without a filter in the order of their ISBNs."""
     editions, last = await service.list_editions(
-        session, caller, work_id=work_id, query=query or None, after=pages.after, skip=pages.skip, limit=pages.limit
+        session,
+        caller,
+        include,
+        work_id=work_id,
+        query=query or None,
+        after=pages.after,
+        skip=pages.skip,
+        limit=pages.limit,
     )
     pages.offer_next(len(editions), last)
     return editions

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, With
 from pydantic_core import PydanticCustomError
 
 from app.books.models import WorkType
+from app.core.include import WithPermissions
 from app.core.isbn import Isbn
 from app.core.schemas import IdText, Input, JsonObject, Schema, Url
 
@@ -133,7 +134,11 @@ class EditionBrief(Schema):
     isbn: str
 
 
-class EditionDetail(EditionBrief):
+class EditionFound(EditionBrief, WithPermissions):
+    """An edition in a list of editions."""
+
+
+class EditionDetail(EditionBrief, WithPermissions):
     series_name: str | None
     series_number: int | None
     authors: list[AuthorBrief] = Field(description="Those of its work.")

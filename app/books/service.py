@@ -11,10 +11,11 @@ from app.books.additions.report import Report, report_on
 from app.books.additions.rows import Batch, addition_of, forbidden_fields
 from app.books.additions.statements import add
 from app.books.briefs import Heading, shown_heading
+from app.books.models import Edition
 from app.books.schemas import (
-    EditionBrief,
     EditionCreateIn,
     EditionDetail,
+    EditionFound,
     EditionInfo,
 )
 from app.core.account import Account
@@ -29,6 +30,7 @@ from app.core.errors import (
     NothingUsable,
     pointer,
 )
+from app.core.include import Included, permissions_if
 from app.core.isbn import display
 from app.events import service as events
 
@@ -38,12 +40,15 @@ SortKey: TypeAlias = tuple[str, str]
 MAX_FAULTS = 100
 
 
-async def describe_edition(session: AsyncSession, isbn: str) -> EditionDetail:
-    """All that is shown of an edition, in one statement. Raises ``NotFound``."""
+async def describe_edition(session: AsyncSession, isbn: str, permissions: list[str] | None = None) -> EditionDetail:
+    """All that is shown of an edition, in one statement, with the caller's permissions if they are given.
+
+    Raises ``NotFound``.
+    """
     found = await describe_editions(session, [int(isbn)])
     if not found:
         raise NotFound("There is no edition with this ISBN.")
-    return found[int(isbn)]
+    return found[int(isbn)].model_copy(update={"permissions": permissions})
 
 
 async def describe_editions(session: AsyncSession, isbns: Iterable[int]) -> dict[int, EditionDetail]:
@@ -55,18 +60,20 @@ async def describe_editions(session: AsyncSession, isbns: Iterable[int]) -> dict
 async def list_editions(
     session: AsyncSession,
     account: Account,
+    include: Included = None,
     *,
     work_id: int | None,
     query: str | None,
     after: Sequence[Any] | None,
     skip: int,
     limit: int,
-) -> tuple[list[EditionBrief], SortKey | None]:
-    """A page of editions (see `queries.editions`), and the key of the last one."""
+) -> tuple[list[EditionFound], SortKey | None]:
+    """A page of editions (see `queries.editions`), and the key of the last one. All have the same rules."""
     page = queries.editions(account.principals, work_id=work_id, query=query, after=after, skip=skip, limit=limit)
     rows = (await session.execute(page)).all()
+    permissions = permissions_if(include, Edition(), account.principals)
     briefs = [
-        EditionBrief.model_validate(_brief(headings, isbn, work, cover_url))
+        EditionFound.model_validate(_brief(headings, isbn, work, cover_url) | {"permissions": permissions})
         for *headings, isbn, work, cover_url, _ in rows
     ]
     return briefs, (rows[-1].sort_title, rows[-1].isbn) if rows else None

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, LargeBinary, String, Text, UniqueConstraint, func
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.acl import Acl, All, Allow
@@ -18,6 +18,7 @@ class ClassGroup(Base):
         UniqueConstraint("school_id", "name"),
         UniqueConstraint("id", "school_id"),
         UniqueConstraint("join_code_hash"),
+        Index("ix_class_groups_name_id", "name", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -30,6 +31,7 @@ class ClassGroup(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 
+    __mapper_args__ = {"eager_defaults": True}
     __acl__ = Acl(
         (Allow, "role:admin", All),
         (Allow, "schooladmin:{school_id}", All),

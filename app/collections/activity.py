@@ -2,7 +2,7 @@
 
 from collections.abc import Collection as SomeOf
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import Select, insert, select
@@ -37,6 +37,8 @@ class Reading:
     """What the reader holds."""
 
     __acl__ = ReadingActivity.__acl__
+    __resource__ = ReadingActivity
+    id: ClassVar[None] = None
 
 
 async def reading_of(driver: Driver, reader_id: UUID) -> Reading:
@@ -51,7 +53,7 @@ async def reading_of(driver: Driver, reader_id: UUID) -> Reading:
 
 def require_right_to_log(account: Account, reading: Reading) -> None:
     if not may(reading, "create", account.principals):
-        raise Forbidden("You may not note what this reader reads.", permission="create")
+        raise Forbidden("You may not note what this reader reads.", permission="create", resource="ReadingActivity")
 
 
 async def log(
@@ -68,7 +70,7 @@ async def log(
     if collection is None:
         raise _invalid("collection_item_id", "not_found", "There is no such holding.")
     if not (may(collection, "read", reading.principals) or may(collection, "read", account.principals)):
-        raise Forbidden("The reader does not see this collection.", permission="read")
+        raise Forbidden("The reader does not see this collection.", permission="read", resource="Collection")
     values = {"collection_item_id": item_id, "reader_id": reading.reader_id, "status": status}
     timestamp = await session.scalar(insert(ReadingActivity).values(**values).returning(ReadingActivity.timestamp))
     events.record(

@@ -157,8 +157,6 @@ class ReadingActivity(Base):
 
     school_id: Mapped[UUID | None] = column_property(
         select(STUDENTS.c.school_id).where(STUDENTS.c.id == reader_id).correlate_except(STUDENTS).scalar_subquery(),
-        deferred=True,
-        raiseload=True,
     )
     """The school that the reader belongs to now: whoever is on its staff sees what its pupils read."""
 

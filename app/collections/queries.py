@@ -32,6 +32,7 @@ class CollectionRow:
     updated_at: datetime
 
     __acl__ = Collection.__acl__
+    __resource__ = Collection
 
     @property
     def is_school_owned(self) -> bool:

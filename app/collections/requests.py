@@ -21,7 +21,7 @@ from app.core.acl import may
 from app.core.aside import MANY_BYTES, aside
 from app.core.db import RequestTransaction, Session, Transaction
 from app.core.errors import FieldError, Forbidden, Invalid, NotFound, PreconditionFailed, pointer
-from app.core.guards import Caller, Permission, read_claims
+from app.core.guards import Caller, Permission, read_credential
 from app.core.idempotency import Idempotent
 from app.core.requests import RawBody
 from app.schools.models import School
@@ -124,7 +124,7 @@ async def get_reader_asked_about(
     if reader_id is not None:
         reading = await reading_of(transaction.driver, reader_id)
         if not may(reading, "read", caller.principals):
-            raise Forbidden("You may not see what this reader reads.", permission="read")
+            raise Forbidden("You may not see what this reader reads.", permission="read", resource="ReadingActivity")
     return reader_id
 
 
@@ -164,11 +164,11 @@ async def get_terms(
 
 
 async def enter_bulk_change(request: Request) -> AsyncIterator[None]:
-    """Bulk changes have a budget of their own, for each account and collection, and at most half of the connections:
-    those that wait for a collection must not keep everybody else from the database."""
-    claims = await read_claims(request)
+    """Bulk changes have a budget of their own, for each account or API key and collection, and at most half of the
+    connections: those that wait for a collection must not keep everybody else from the database."""
+    credential = await read_credential(request)
     limit = request.app.state.settings.rate_limit_bulk
-    await request.app.state.limiter.take(f"bulk:{claims.id}:{request.url.path}", limit)
+    await request.app.state.limiter.take(f"bulk:{credential.name}:{request.url.path}", limit)
     async with request.app.state.database.bulk_place():
         yield
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from app.collections import insight, listing, queries, service, shelf
 from app.collections.activity import log
@@ -46,6 +46,7 @@ from app.core.db import RequestTransaction, Session, driver_of
 from app.core.errors import NotFound
 from app.core.guards import Caller
 from app.core.idempotency import Idempotent
+from app.core.include import DOCUMENTED, Include, permissions_asked, permissions_if
 from app.core.isbn import Isbn
 from app.core.openapi import json_body
 from app.core.paging import Pages
@@ -96,13 +97,22 @@ async def create(
     "/collection/{collection_id}",
     response_model=CollectionBrief,
     responses={304: {"description": "It is still as `If-None-Match` says."}},
+    openapi_extra=DOCUMENTED,
 )
-async def get(collection: Readable, if_none_match: Annotated[str | None, Header(max_length=200)] = None) -> Any:
-    """One collection. Its ETag changes with every change of the collection or of what it holds."""
+async def get(
+    request: Request,
+    collection: Readable,
+    if_none_match: Annotated[str | None, Header(max_length=200)] = None,
+) -> Any:
+    """One collection. Its ETag changes with every change of the collection or of what it holds.
+
+    Permissions may change without it: with `include=permissions` the answer is never 304.
+    """
     headers = {"ETag": service.etag_of(collection)}
-    if if_none_match is not None and headers["ETag"] in if_none_match:
+    permissions = permissions_asked(request, collection)
+    if if_none_match is not None and headers["ETag"] in if_none_match and permissions is None:
         return Response(status_code=304, headers=headers)
-    return Response(shelf.collection_json(collection), media_type="application/json", headers=headers)
+    return Response(shelf.collection_json(collection, permissions), media_type="application/json", headers=headers)
 
 
 @router.put(
@@ -155,8 +165,9 @@ async def delete(collection: Deletable, caller: Caller, session: Session) -> Any
     return CollectionDeleted()
 
 
-@router.get("/collection/{collection_id}/items", response_model=CollectionItemsResponse)
+@router.get("/collection/{collection_id}/items", response_model=CollectionItemsResponse, openapi_extra=DOCUMENTED)
 async def list_items(
+    request: Request,
     collection: Readable,
     caller: Caller,
     reader_id: ReaderAskedAbout,
@@ -171,12 +182,13 @@ async def list_items(
     ] = None,
 ) -> Any:
     """The holdings of a collection in the order of their titles; books whose title is not known come last."""
+    permissions = permissions_asked(request, collection)
     wanted = Wanted(query, reader_id, read_status)
     rows, total = await listing.list_items(
         transaction, caller, collection, wanted, after=pages.after, skip=pages.skip, limit=pages.limit
     )
     pages.offer_next(len(rows), shelf.key_of(rows[-1]) if rows else None)
-    answer = shelf.page_json(rows, pages.describe(total))
+    answer = shelf.page_json(rows, pages.describe(total), permissions)
     return Response(answer, media_type="application/json", headers=pages.headers)
 
 
@@ -222,12 +234,13 @@ async def get_item_by_isbn(collection: Readable, isbn: Annotated[Isbn, Path()], 
 
 
 @router.get("/collection-item/{collection_item_id}", response_model=CollectionItemDetail)
-async def get_item(item: ReadableItem, session: Session) -> Any:
+async def get_item(item: ReadableItem, caller: Caller, session: Session, include: Include = None) -> Any:
     """One holding by its id, also after it was withdrawn."""
     row = await queries.holding_by_id(driver_of(session), item.id)
     if row is None:
         raise NotFound("There is no such holding.")
-    return Response(shelf.item_json(row), media_type="application/json")
+    more = shelf.permissions_member(permissions_if(include, item, caller.principals))
+    return Response(shelf.item_json(row, more), media_type="application/json")
 
 
 @router.post("/collection-item-activity")

@@ -10,11 +10,12 @@ from pydantic_core import PydanticCustomError
 from app.books.schemas import EditionBrief, WorkBrief
 from app.collections.models import CollectionItemReadStatus
 from app.collections.sync.rows import Action
+from app.core.include import WithPermissions
 from app.core.isbn import Isbn
 from app.core.schemas import Input, Name, Page, Schema, Url
 
 
-class CollectionBrief(Schema):
+class CollectionBrief(WithPermissions):
     id: UUID
     name: str
     book_count: int = Field(validation_alias="item_count", description="Holdings that are not withdrawn.")
@@ -38,7 +39,7 @@ class CollectionItemInfo(Schema):
     other: dict[str, Any] | None = None
 
 
-class CollectionItemDetail(Schema):
+class CollectionItemDetail(WithPermissions):
     id: int
     work: WorkBrief | None
     edition: EditionBrief | None

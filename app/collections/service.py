@@ -140,7 +140,7 @@ async def first_sync(session: AsyncSession, account: Account, collection: Collec
     if inspect(collection).persistent:
         return collection
     if not may(collection, "create", account.principals):
-        raise Forbidden(permission="create")
+        raise Forbidden(permission="create", resource="Collection")
     values = {"name": collection.name, "school_id": collection.school_id}
     await session.execute(upsert(Collection).values(**values, id=uuid4()).on_conflict_do_nothing())
     return (await session.scalars(queries.collection_locked(Collection.school_id == collection.school_id))).one()

@@ -1,22 +1,25 @@
 """Who is asking, as services see it."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from app.core.security import Claims
+
+AccountKind: TypeAlias = Literal["user", "service_account"]
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     """The one who asks, as the database knows it at this request."""
 
-    kind: Literal["user", "service_account"]
+    kind: AccountKind
     id: UUID
     type: str
     name: str
     principals: frozenset[str]
     claims: Claims
+    """The token; of an API key what a token would say: from when until when it speaks for which account."""
     scopes: frozenset[str] | None = None
     """What an API key narrows the account to; None: the credential is a token, and narrows nothing."""
 

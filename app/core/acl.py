@@ -20,7 +20,7 @@ A table is asked with ``allowed`` and ``visible``: the same rules as SQL.
 """
 
 import re
-from collections.abc import Callable, Collection, Container, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, overload
@@ -44,6 +44,8 @@ Ace: TypeAlias = tuple[str, str, Permissions]
 Held: TypeAlias = Mapping[str, Collection[str]]
 Clause: TypeAlias = bool | sa.ColumnElement[bool]
 
+ORDINARY = frozenset({"create", "read", "update", "delete"})
+"""The permissions that `All` covers of every resource, whether or not a rule names them."""
 PRINCIPAL = re.compile(r"(?P<kind>[^:{}]+):(?:\{(?P<path>\w+(?:\.\w+)*)\}|(?P<id>[^{}]+))")
 COMPARABLE = (sa.Uuid, UUID, sa.Uuid), (sa.Integer, int, sa.BigInteger), (sa.String, str, sa.Text)
 UNSENDABLE = re.compile("[\0\ud800-\udfff]")
@@ -104,26 +106,33 @@ class Acl:
             raise TypeError(f"the ACL of {owner.__name__} names what it does not have: {error}") from error
 
     def _list(self, instance: object) -> list[Ace]:
-        aces: list[Ace] = []
+        return [ace for _, aces in self.applied_to(instance) for ace in aces]
+
+    def applied_to(self, instance: object) -> Iterator[tuple[Ace, Sequence[Ace]]]:
+        """Each rule as declared, an inherited one in its place, and what it comes to for an object.
+
+        That is nothing where the condition does not hold or the named value is NULL.
+        """
         for entry in self.entries:
             if isinstance(entry, Inherit):
-                parent = _loaded(instance, entry.relationship)
-                aces += () if parent is None else parent.__acl__
+                parent: Any = _loaded(instance, entry.relationship)
+                if parent is not None:
+                    yield from type(parent).__acl__.applied_to(parent)
                 continue
             action, path, condition = entry.question
             if condition is not None and not _read(instance, condition):
-                continue
-            if path:
-                aces += [(action, f"{entry.kind}:{value}", entry.ace[2]) for value in _values(instance, path)]
+                yield entry.ace, ()
+            elif path:
+                yield entry.ace, [(action, f"{entry.kind}:{value}", entry.ace[2]) for value in _values(instance, path)]
             else:
-                aces.append(entry.ace)
-        return aces
+                yield entry.ace, (entry.ace,)
 
 
 class Explanation(NamedTuple):
-    """The answer, the entry that gave it, and those before it whose principal the caller does not hold."""
+    """The answer; the rule that gave it, as declared and for this object; the rules asked before it, as declared."""
 
     allowed: bool
+    rule: Ace | None
     decided_by: Ace | None
     passed_over: tuple[Ace, ...]
 
@@ -134,9 +143,10 @@ def may(resource: object, permission: str, principals: Collection[str]) -> bool:
 
 
 def permissions_of(resource: Any, principals: Collection[str]) -> frozenset[str]:
-    """All permissions that a caller holds on an object."""
+    """All permissions that a caller holds on an object, of the ordinary ones and those that its rules name."""
     acl = resource.__acl__
-    return frozenset(name for name in named_permissions(type(resource)) if may(acl, name, principals))
+    asked = ORDINARY | named_permissions(type(resource))
+    return frozenset(name for name in asked if may(acl, name, principals))
 
 
 def named_permissions(model: type[Any]) -> frozenset[str]:
@@ -152,11 +162,15 @@ def named_permissions(model: type[Any]) -> frozenset[str]:
 
 def explain(resource: Any, permission: str, principals: Collection[str]) -> Explanation:
     """Why a caller may, or may not."""
-    asked = [ace for ace in resource.__acl__ if _names(ace[2], permission)]
-    for place, ace in enumerate(asked):
-        if ace[1] in principals:
-            return Explanation(ace[0] == Allow, ace, tuple(asked[:place]))
-    return Explanation(False, None, tuple(asked))
+    passed_over: list[Ace] = []
+    for rule, aces in type(resource).__acl__.applied_to(resource):
+        if not _names(rule[2], permission):
+            continue
+        for ace in aces:
+            if ace[1] in principals:
+                return Explanation(ace[0] == Allow, rule, ace, tuple(passed_over))
+        passed_over.append(rule)
+    return Explanation(False, None, None, tuple(passed_over))
 
 
 def visible(model: type[T], principals: Collection[str]) -> sa.Select[T]:

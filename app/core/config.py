@@ -76,9 +76,19 @@ class Settings(BaseSettings):
     token_keys: Annotated[
         tuple[SecretStr, ...], BeforeValidator(faults.listed), Field(min_length=1), faults.held_to(faults.key_faults)
     ] = Field(description="Keys of our tokens, 32 random bytes or more each: the first signs, all verify.")
+    data_keys: Annotated[
+        tuple[SecretStr, ...],
+        BeforeValidator(faults.listed),
+        Field(min_length=1),
+        faults.held_to(faults.data_key_faults),
+    ] = Field(description="Keys of sealed data, none of them a token key: the first seals, all open.")
     token_issuer: Party = Field(description="`iss` of our tokens, this environment's own.")
     token_audience: Party = Field(description="`aud` of our tokens, this environment's own.")
     user_token_lifetime: timedelta = Field(12 * HOUR, gt=NOTHING, le=DAY, description="A sign-in's.")
+    student_token_lifetime: timedelta = Field(
+        12 * HOUR, gt=NOTHING, le=12 * HOUR, description="A sign-in's with a class code."
+    )
+    class_code_lifetime: timedelta = Field(YEAR, gt=NOTHING, le=YEAR, description="Of a class's code, then rotate it.")
     service_token_lifetime: timedelta = Field(YEAR, gt=NOTHING, le=YEAR, description="A service account's.")
     minted_token_lifetime: timedelta = Field(HOUR, gt=NOTHING, le=DAY, description="One that an admin mints.")
 
@@ -104,6 +114,7 @@ class Settings(BaseSettings):
     rate_limit_account: int = Field(600, ge=1, le=100_000, description="Requests a minute of one account.")
     rate_limit_privileged: int = Field(6000, ge=1, le=1_000_000, description="The same of an admin.")
     rate_limit_anonymous: int = Field(60, ge=1, le=10_000, description="The same of one address.")
+    rate_limit_classroom: int = Field(600, ge=1, le=100_000, description="The same where pupils sign in.")
     rate_limit_bulk: int = Field(10, ge=1, le=1_000, description="Bulk changes a minute of one collection.")
     idempotency_retention: timedelta = Field(
         48 * HOUR, ge=DAY, le=30 * DAY, description="How long the answer to an Idempotency-Key is kept."

@@ -1,35 +1,35 @@
 """The database: one engine, one connection and one transaction per request; the only place that commits."""
 
 import asyncio
-import math
 import re
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeAlias, cast
+from typing import Annotated, Any, ClassVar, cast
 
 import msgspec
 import psycopg
 from fastapi import Depends, Request
 from psycopg.rows import dict_row
-from sqlalchemy import DateTime, MetaData, PoolProxiedConnection
+from sqlalchemy import DateTime, MetaData, NullPool
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection as SyncConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.util import greenlet_spawn
 
 from app.core.config import Settings
 from app.core.errors import Unavailable
+from app.core.leases import Driver as Driver
+from app.core.leases import Lease, Leases
 from app.core.server_facts import SERVER_FACTS, server_objections
 
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-IDLE_SECONDS_BEFORE_A_PING = 1.0
 BULK_WORK_MEM = "64MB"
+APPEND_ONLY = "append_only"
+"""The mark, in its `info`, of a table whose rows the application adds and never changes."""
 MIGRATIONS = Path(__file__).parents[2] / "alembic" / "versions"
 KEEPALIVE = {
     "connect_timeout": 3,
@@ -38,8 +38,6 @@ KEEPALIVE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-
-Driver: TypeAlias = psycopg.AsyncConnection[Any]
 
 
 class Base(DeclarativeBase):
@@ -60,9 +58,9 @@ class Base(DeclarativeBase):
 class Transaction:
     """One unit of work on one connection. The session is made when it is first asked for."""
 
-    def __init__(self, database: "Database", lease: PoolProxiedConnection) -> None:
+    def __init__(self, database: "Database", lease: Lease) -> None:
         self.database = database
-        self.driver = cast(Driver, lease.driver_connection)
+        self.driver = lease.driver
         self.rollback_only = False
         self._lease = lease
         self._session: AsyncSession | None = None
@@ -70,7 +68,7 @@ class Transaction:
     @property
     def session(self) -> AsyncSession:
         if self._session is None:
-            connection = SyncConnection(self.database.engine.sync_engine, connection=self._lease)
+            connection = SyncConnection(self.database.engine.sync_engine, connection=self._lease.connection)
             self._session = AsyncSession(
                 bind=AsyncConnection(self.database.engine, sync_connection=connection),
                 expire_on_commit=False,
@@ -106,19 +104,20 @@ class Database:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._doubted_at = -math.inf
         self._bulk_places = asyncio.Semaphore(max(1, settings.database_pool_size // 2))
         self.engine = create_async_engine(
             settings.sqlalchemy_url,
-            pool_size=settings.database_pool_size,
-            max_overflow=settings.database_max_overflow,
-            pool_timeout=settings.database_pool_timeout,
-            pool_recycle=900,
-            pool_use_lifo=True,
+            poolclass=NullPool,
             pool_reset_on_return=None,  # every transaction here ends itself
             json_serializer=lambda value: msgspec.json.encode(value).decode(),
             json_deserializer=msgspec.json.decode,
             connect_args={"options": _session_options(settings), **KEEPALIVE},
+        )
+        self.leases = Leases(
+            self.engine,
+            kept=settings.database_pool_size,
+            most=settings.database_pool_size + settings.database_max_overflow,
+            patience=settings.database_pool_timeout,
         )
 
     @asynccontextmanager
@@ -127,25 +126,22 @@ class Database:
 
         ``reading`` runs every statement by itself, which saves a read its BEGIN and COMMIT.
         """
-        lease = await self._lease()
+        lease = await self.leases.take()
         transaction = Transaction(self, lease)
         try:
-            if transaction.driver.autocommit is not reading:
-                await transaction.driver.set_autocommit(reading)
+            if lease.driver.autocommit is not reading:
+                await lease.driver.set_autocommit(reading)
             yield transaction
             await transaction.finish()
         except BaseException:
-            if not transaction.driver.closed:
-                await transaction.driver.rollback()
+            if lease.driver.closed:
+                self.leases.doubt()
             else:
-                self._doubted_at = time.monotonic()
-                await _give_up(lease)
+                await lease.driver.rollback()
             raise
         finally:
             await transaction.close()
-            if lease.record_info is not None:
-                lease.record_info["used_at"] = time.monotonic()
-            await greenlet_spawn(lease.close)
+            await self.leases.give_back(lease)
 
     @asynccontextmanager
     async def bulk_place(self) -> AsyncIterator[None]:
@@ -159,25 +155,6 @@ class Database:
             yield
         finally:
             self._bulk_places.release()
-
-    async def _lease(self) -> PoolProxiedConnection:
-        """A connection that answers: one that has been idle is asked first, a dead one replaced.
-
-        Once a connection has died in use, every other that was used before is asked too.
-        """
-        for _ in range(self.settings.database_pool_size + self.settings.database_max_overflow + 1):
-            lease = await self.engine.raw_connection()
-            used_at = (lease.record_info or {}).get("used_at")
-            if used_at is None or used_at > max(self._doubted_at, time.monotonic() - IDLE_SECONDS_BEFORE_A_PING):
-                return lease
-            try:
-                await cast(Driver, lease.driver_connection).execute("SELECT 1")
-                await cast(Driver, lease.driver_connection).rollback()
-            except psycopg.OperationalError:
-                await _give_up(lease)
-            else:
-                return lease
-        raise psycopg.OperationalError("no connection of the pool answers")
 
     async def objections(self) -> list[str]:
         """What keeps this process from serving: an empty list when it is ready.
@@ -202,13 +179,8 @@ class Database:
         return facts | {"connections": self.settings.database_pool_size + self.settings.database_max_overflow}
 
     async def dispose(self) -> None:
+        await self.leases.dispose()
         await self.engine.dispose()
-
-
-async def _give_up(lease: PoolProxiedConnection) -> None:
-    """Let the pool forget a dead connection, unless SQLAlchemy has done so where the session met its end."""
-    if lease.is_valid:
-        await greenlet_spawn(lease.invalidate)
 
 
 async def current_revision(driver: Driver) -> str | None:
@@ -268,8 +240,8 @@ async def get_transaction(request: Request) -> Transaction:
 RequestTransaction = Annotated[Transaction, Depends(get_transaction)]
 
 
-async def get_session(transaction: RequestTransaction) -> AsyncSession:
-    return transaction.session
+async def get_session(request: Request) -> AsyncSession:
+    return (await get_transaction(request)).session
 
 
 Session = Annotated[AsyncSession, Depends(get_session)]

@@ -117,7 +117,10 @@ class Unauthenticated(Problem):
     status = 401
     code = "not_authenticated"
     title = "No valid credential was given"
-    advice = "Send `Authorization: Bearer <token>` with a token of this service that is still valid."
+    advice = (
+        "Send `Authorization: Bearer <token>` with a token or an API key of this service that is still valid, or the "
+        "key as `X-Api-Key`; never both."
+    )
     default_headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
 
 
@@ -125,8 +128,22 @@ class Forbidden(Problem):
     status = 403
     code = "permission_missing"
     title = "You may not do this"
-    advice = "Your account lacks the permission that `permission` names. Ask an administrator of the school."
+    advice = (
+        "Your account lacks the permission that `permission` names. `GET /v1/access/explain` tells which rule decides "
+        "about an object that you can read. Ask an administrator of the school."
+    )
     members = frozenset({"permission", "resource"})
+
+
+class ScopeMissing(Problem):
+    status = 403
+    code = "scope_missing"
+    title = "The API key is not for this"
+    advice = (
+        "The key lacks the scope that `scope` names: ask for a key that has it. Where `scope` is null no key opens "
+        "this door: use a token."
+    )
+    members = frozenset({"scope"})
 
 
 class FieldForbidden(Problem):

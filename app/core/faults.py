@@ -139,6 +139,14 @@ def key_faults(keys: tuple[SecretStr, ...], data: Mapping[str, Any]) -> Iterator
             yield from (f"key {position} {fault}" for fault in weaknesses(text, data))
 
 
+def data_key_faults(keys: tuple[SecretStr, ...], data: Mapping[str, Any]) -> Iterator[str]:
+    yield from key_faults(keys, data)
+    signing = {key.get_secret_value() for key in data.get("token_keys", ())}
+    for position, key in enumerate(keys, start=1):
+        if key.get_secret_value() in signing:
+            yield f"key {position} is a token key too"
+
+
 def weaknesses(key: str, data: Mapping[str, Any]) -> Iterator[str]:
     if key_id(key) in PUBLISHED_KEYS or any(word in key.lower() for word in SAMPLE_WORDS):
         yield "is a known sample; make one with `openssl rand -hex 32`"

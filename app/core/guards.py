@@ -7,53 +7,116 @@ from fastapi import Depends, Request
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
+from app.core import scopes
 from app.core.account import Account
 from app.core.acl import may
+from app.core.acquaintances import Credential
+from app.core.api_keys import BEGINNING, ApiKeys
 from app.core.db import Transaction, get_transaction
 from app.core.errors import Forbidden, Unauthenticated
 from app.core.ratelimit import RateLimiter, client_address
-from app.core.security import Claims
+from app.core.resources import name_of
+from app.core.security import Tokens, refusal
 
 
 class Authenticate(Protocol):
-    """What the accounts domain provides: the account behind a verified token, or ``Unauthenticated``."""
+    """What the accounts domain provides: the account behind a verified token or a well-formed API key, or
+    ``Unauthenticated``. ``noting_use`` also writes down that the credential was used."""
 
-    async def __call__(self, transaction: Transaction, claims: Claims) -> Account: ...
+    async def __call__(
+        self, transaction: Transaction, credential: Credential, *, noting_use: bool = False
+    ) -> Account: ...
 
 
-async def read_claims(request: Request) -> Claims:
-    """The verified token. It is read and counted, once a request, before a connection is taken: a forged one costs
-    no database."""
-    claims: Claims | None = getattr(request.state, "claims", None)
-    if claims is None:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            raise Unauthenticated
-        claims = request.app.state.tokens.read(token.strip())
+async def read_credential(request: Request) -> Credential:
+    """The verified token or the API key. It is read and counted, once a request, before the request takes a connection:
+    a forged token, and what cannot be a key, cost no database."""
+    credential: Credential | None = getattr(request.state, "credential", None)
+    if credential is None:
+        credential = _presented(request)
         limiter: RateLimiter = request.app.state.limiter
-        request.state.allowance = await limiter.take_for_account(f"{claims.kind}:{claims.id}")
-        request.state.claims = claims
-    return claims
+        if credential.kind == "api-key":
+            await _meet(request, credential)
+            request.state.allowance = await limiter.take_for_account(credential.name)
+        else:
+            request.state.allowance = await limiter.take_for_account(credential.name)
+            if credential.kind == "service-account" and credential.actor is None:
+                await _meet(request, credential)
+        request.state.credential = credential
+    return credential
+
+
+def _presented(request: Request) -> Credential:
+    """The one credential of a request: which of several counts is never guessed."""
+    bearers, keys = request.headers.getlist("authorization"), request.headers.getlist("x-api-key")
+    if len(bearers) + len(keys) > 1:
+        raise refusal()
+    if keys:
+        return _api_keys(request).read(keys[0])
+    scheme, _, token = (bearers[0] if bearers else "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated
+    token = token.strip()
+    if token.startswith(BEGINNING):
+        return _api_keys(request).read(token)
+    tokens: Tokens = request.app.state.tokens
+    return tokens.read(token)
+
+
+def _api_keys(request: Request) -> ApiKeys:
+    keys: ApiKeys = request.app.state.api_keys
+    return keys
+
+
+async def _meet(request: Request, credential: Credential) -> None:
+    """Ask after a program's credential that this process has not let in lately, in a transaction of its own.
+
+    There its use is noted, so that no other request waits for that row. A key that nobody has is counted against the
+    address it came from, and too many of them are refused unasked.
+    """
+    state = request.app.state
+    if state.acquaintances.knows(credential):
+        return
+    limiter: RateLimiter = state.limiter
+    is_key = credential.kind == "api-key"
+    address = client_address(request.scope, state.settings.trusted_proxies)
+    if is_key:
+        limiter.refuse_guesser(address)
+    try:
+        async with state.database.transaction(reading=True) as transaction:
+            await state.authenticate(transaction, credential, noting_use=True)
+    except Unauthenticated:
+        if is_key:
+            await limiter.count_guess(address)
+        raise
+    state.acquaintances.remember(credential)
 
 
 class _CallerGuard(SecurityBase):
-    """Who asks, or 401. One dependency for all of its steps: each that FastAPI resolves costs more than most steps."""
+    """Who asks, or 401; and 403 for an API key without the scope that the door needs. One dependency for all of its
+    steps: each that FastAPI resolves costs more than most steps."""
 
     def __init__(self) -> None:
         self.scheme_name = "HTTPBearer"
         self.model = HTTPBearer(
-            description="A token of this service, from a sign-in or a service account's: "
-            "`Authorization: Bearer <token>`."
+            description="A token of this service, from a sign-in or a service account's, or a service account's API "
+            "key: `Authorization: Bearer <token or key>`."
         )
 
     async def __call__(self, request: Request) -> Account:
         account: Account | None = getattr(request.state, "account", None)
         if account is None:
-            claims = await read_claims(request)
+            credential = await read_credential(request)
             authenticate: Authenticate = request.app.state.authenticate
-            account = await authenticate(await get_transaction(request), claims)
+            try:
+                account = await authenticate(await get_transaction(request), credential)
+            except Unauthenticated:
+                request.app.state.acquaintances.forget(credential)
+                raise
             request.state.account = account
-            request.app.state.limiter.remember(f"{claims.kind}:{claims.id}", privileged=account.is_admin)
+            request.app.state.limiter.remember(credential.name, privileged=account.is_admin)
+            if account.scopes is not None:
+                scopes.check(request.scope["route"], request.method, account.scopes)
         return account
 
 
@@ -76,9 +139,10 @@ def Permission(permission: str, resource: Callable[..., Any] | list[Any]) -> Any
 
         return _named(permitted_by_list, permission)
 
-    async def permitted(caller: Caller, found: Annotated[Any, Depends(resource)]) -> Any:
+    async def permitted(request: Request, caller: Caller, found: Annotated[Any, Depends(resource)]) -> Any:
+        request.state.resource = found  # what a refusal is about, also one that comes later
         if not may(found, permission, caller.principals):
-            raise Forbidden(permission=permission)
+            raise Forbidden(permission=permission, resource=name_of(found))
         return found
 
     return _named(permitted, permission)
@@ -95,4 +159,11 @@ async def anonymous(request: Request) -> None:
     request.state.allowance = await request.app.state.limiter.take_for_address(address)
 
 
+async def anonymous_classroom(request: Request) -> None:
+    """The same where a whole class comes at once from the one address of its school."""
+    address = client_address(request.scope, request.app.state.settings.trusted_proxies)
+    request.state.allowance = await request.app.state.limiter.take_for_classroom(address)
+
+
 public = Depends(anonymous)
+classroom = Depends(anonymous_classroom)

@@ -2,7 +2,8 @@
 
 The key, the effect and the answer are committed in one transaction: after a crash there is everything, and a retry is
 answered from what was stored, or nothing, and a retry does the work. A key belongs to its caller, method and route;
-the same key with another request is refused. Answers of 5xx and refusals are not stored: they had no effect.
+the same key with another request is refused. Answers of 5xx and refusals are not stored: they had no effect. Bodies are
+sealed (core/sealing): an answer may show what the tables themselves keep sealed.
 """
 
 import hashlib
@@ -15,9 +16,10 @@ from sqlalchemy import LargeBinary, String, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Driver, RequestTransaction
-from app.core.errors import IdempotencyInFlight, IdempotencyMismatch
+from app.core.errors import Conflict, IdempotencyInFlight, IdempotencyMismatch
 from app.core.guards import Caller
 from app.core.requests import before_commit
+from app.core.sealing import Unsealable, Vault
 
 REPLAYED = ("content-type", "etag", "location")
 
@@ -65,16 +67,16 @@ async def replay_or_remember(
         return
     driver = transaction.driver
     identity = (caller.subject, f"{request.method} {request.scope['route'].path_format}", key)
-    retention = request.app.state.settings.idempotency_retention
+    retention, vault = request.app.state.settings.idempotency_retention, request.app.state.vault
     fingerprint = await _fingerprint(request)
     locked = await driver.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", ("\n".join(identity),))
     if await locked.fetchone() == (False,):
         raise IdempotencyInFlight
-    await _replay(driver, identity, fingerprint, retention)
+    await _replay(driver, vault, identity, fingerprint, retention)
 
     async def remember(response: Response) -> None:
         if response.status_code < 300 and not transaction.rollback_only:
-            await _store(driver, identity, fingerprint, response, retention)
+            await _store(driver, vault, identity, fingerprint, response, retention)
 
     before_commit(request, remember)
 
@@ -90,7 +92,14 @@ async def _fingerprint(request: Request) -> bytes:
     return digest.digest()
 
 
-async def _replay(driver: Driver, identity: tuple[str, str, str], fingerprint: bytes, retention: timedelta) -> None:
+def _place(identity: tuple[str, str, str]) -> str:
+    """Where an answer's body is sealed for."""
+    return "\n".join(("idempotency_records.body", *identity))
+
+
+async def _replay(
+    driver: Driver, vault: Vault, identity: tuple[str, str, str], fingerprint: bytes, retention: timedelta
+) -> None:
     found = await driver.execute(
         """SELECT fingerprint, status, headers, body FROM idempotency_records
             WHERE subject = %s AND operation = %s AND key = %s AND created_at > now() - %s""",
@@ -102,13 +111,23 @@ async def _replay(driver: Driver, identity: tuple[str, str, str], fingerprint: b
     known, status, headers, body = row
     if known != fingerprint:
         raise IdempotencyMismatch
+    try:
+        body = vault.open(body, _place(identity))
+    except Unsealable:
+        raise Conflict("This was done, but its answer can no longer be shown.") from None
     raise Replay(Response(body, status, {**headers, "Idempotent-Replayed": "true"}))
 
 
 async def _store(
-    driver: Driver, identity: tuple[str, str, str], fingerprint: bytes, response: Response, retention: timedelta
+    driver: Driver,
+    vault: Vault,
+    identity: tuple[str, str, str],
+    fingerprint: bytes,
+    response: Response,
+    retention: timedelta,
 ) -> None:
     """Keep the answer, and forget those that are too old to be asked for again."""
+    body = vault.seal(bytes(response.body), _place(identity))
     headers = {name: value for name, value in response.headers.items() if name in REPLAYED}
     await driver.execute(
         """WITH forgotten AS (
@@ -122,5 +141,5 @@ async def _store(
            ON CONFLICT (subject, operation, key) DO UPDATE
               SET fingerprint = excluded.fingerprint, status = excluded.status, headers = excluded.headers,
                   body = excluded.body, created_at = now()""",
-        (retention, *identity, *identity, fingerprint, response.status_code, Jsonb(headers), bytes(response.body)),
+        (retention, *identity, *identity, fingerprint, response.status_code, Jsonb(headers), body),
     )

@@ -72,7 +72,7 @@ PROJECT = f"{Path(__file__).parents[2]}/"
 _not_printable = re.compile(r"[^\x20-\x7e]")
 _event = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 _plain_text = re.compile(r"[A-Za-z0-9_.:/{}*+<>-]{0,200}")
-_token = re.compile(r"eyJ|[A-Za-z0-9_-]{60}")
+_token = re.compile(r"eyJ|wr(?:live|dev|test)_|[A-Za-z0-9_-]{60}")
 _e_mail = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}")
 _encode = msgspec.json.Encoder().encode
 

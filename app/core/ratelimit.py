@@ -132,8 +132,15 @@ class RateLimiter:
         if lease is not None and time.time() < lease.end:
             lease.left += cost
 
+    def refuse_spent(self, bucket: str) -> None:
+        """`TooManyRequests` for a bucket that this process knows to have nothing left; takes none of it."""
+        lease = self._leases.get(bucket)
+        now = time.time()
+        if lease is not None and lease.exhausted and lease.left < 1 and now < lease.end:
+            raise TooManyRequests(retry_after=max(1, math.ceil(lease.end - now)))
+
     async def take_for_account(self, account: str) -> Allowance:
-        """Count a request of an account, known by its kind and id; `remember` says which have more."""
+        """Count a request of an account, or of an API key, by its name; `remember` says which have more."""
         settings = self._settings
         privileged = account in self._privileged
         limit = settings.rate_limit_privileged if privileged else settings.rate_limit_account
@@ -142,6 +149,18 @@ class RateLimiter:
     async def take_for_address(self, address: str) -> Allowance:
         """Count an anonymous request by where it comes from."""
         return await self.take(f"address:{address}", self._settings.rate_limit_anonymous, policy="anonymous")
+
+    async def take_for_classroom(self, address: str) -> Allowance:
+        """Count an anonymous request where a class signs in: many pupils, one address."""
+        return await self.take(f"classroom:{address}", self._settings.rate_limit_classroom, policy="classroom")
+
+    def refuse_guesser(self, address: str) -> None:
+        """Refuse an address that has shown too many keys that nobody has."""
+        self.refuse_spent(f"unknown-keys:{address}")
+
+    async def count_guess(self, address: str) -> None:
+        """Count a key that nobody has against the address that it came from."""
+        await self.take(f"unknown-keys:{address}", self._settings.rate_limit_anonymous, policy="anonymous")
 
     def remember(self, account: str, *, privileged: bool) -> None:
         """Note what the database said of an account, for its next request."""

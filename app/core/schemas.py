@@ -1,8 +1,10 @@
 """Shapes that every domain's schemas are made of."""
 
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
@@ -44,6 +46,16 @@ class Message(Schema):
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s<>\"]+$", max_length=2_000)]
 JsonObject = dict[str, Any]
+
+
+def _written_out(value: object) -> object:
+    if isinstance(value, str) and value.lstrip("+-")[:1].isdigit() and "-" not in value[1:]:
+        raise PydanticCustomError("datetime_parsing", "Write the time out, as in 2026-05-01T00:00:00Z.")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_written_out)]
+"""A time in a query: written out, for a bare number could be seconds or milliseconds."""
 
 
 def _as_text(value: object) -> object:

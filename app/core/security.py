@@ -70,6 +70,11 @@ class Claims(msgspec.Struct, frozen=True):
     session: UUID | None = None
     actor: Subject | None = None
 
+    @property
+    def name(self) -> str:
+        """How limits call whom it speaks for."""
+        return f"{self.kind}:{self.id}"
+
 
 class Extra(TypedDict, total=False):
     """Claims that not every token has: the credential's version, the sign-in session, the subject who impersonates."""
@@ -162,14 +167,14 @@ class Tokens:
         """What a token says, or `Unauthenticated`, always the same. Tokens that verify are remembered."""
         claims = self._verified(token)
         if self._clock() > claims.expires_at + LEEWAY:
-            raise _refusal()
+            raise refusal()
         return claims
 
     def _verify(self, token: str) -> Claims:
         try:
             return self._judged(token)
         except Exception as fault:  # whatever is wrong with a token, its sender learns no more than that
-            raise _refusal() from fault
+            raise refusal() from fault
 
     def _judged(self, token: str) -> Claims:
         """The claims of a token; raises anything at all for one that is not good."""
@@ -231,5 +236,6 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError
 
 
-def _refusal() -> Unauthenticated:
+def refusal() -> Unauthenticated:
+    """The one answer to a credential that is not good, whatever is wrong with it."""
     return Unauthenticated("The token is not valid.", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})

@@ -14,6 +14,8 @@ SELECT bool_or(r.rolsuper) AS superuser,
        EXISTS (SELECT FROM pg_class AS c
                WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
                  AND pg_has_role(session_user, c.relowner, 'MEMBER')) AS owns_tables,
+       bool_or(has_any_column_privilege(r.oid, to_regclass('audit_log'), 'UPDATE')
+               OR has_table_privilege(r.oid, to_regclass('audit_log'), 'DELETE, TRUNCATE')) AS changes_audit,
        current_setting('fsync') = 'on' AS fsync,
        current_setting('synchronous_commit') <> 'off' AS synchronous_commit,
        current_setting('max_connections')::int
@@ -37,6 +39,7 @@ def server_objections(row: Mapping[str, Any], *, now: float | None = None) -> li
         "the role is a superuser": row.get("superuser") is not False,
         "the role bypasses row-level security": row.get("bypasses_rls") is not False,
         "the role owns tables": row.get("owns_tables") is not False,
+        "the role may change the audit: run `wriveted db grant`": row.get("changes_audit") is not False,
         "fsync is off": row.get("fsync") is not True,
         "synchronous_commit is off": row.get("synchronous_commit") is not True,
         "the pools are larger than max_connections": wanted > available,

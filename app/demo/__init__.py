@@ -7,7 +7,7 @@ the register of New Zealand schools (nzherald/SchoolRollNZ, CC BY 4.0).
 import csv
 import json
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
@@ -24,11 +24,14 @@ from app.collections.service import Terms
 from app.collections.sync.plan import plan_changes
 from app.collections.sync.rows import decode_rows
 from app.core.account import Account
+from app.core.api_keys import ApiKeys
 from app.core.config import Settings
 from app.core.db import Database
+from app.core.scopes import Scope
 from app.core.security import Tokens
 from app.core.text import fold
 from app.schools.models import School, SchoolState
+from app.service_accounts.models import ApiKey
 
 DEMO = UUID("8f14c1f6-0e0b-4c1c-9a55-6d9f3a5b8c10")
 TOKEN_LIFETIME = timedelta(days=30)
@@ -76,6 +79,28 @@ async def plant(settings: Settings) -> dict[str, str]:
     for role in SERVICES:
         issued[role] = tokens.issue("service-account", _id(role), TOKEN_LIFETIME, extra={"ver": 1})
     return issued
+
+
+async def plant_keys(settings: Settings) -> dict[str, str]:
+    """A fresh API key with every scope for the role ``lms`` of the planted set, in place of the last planting's."""
+    made, now = ApiKeys(settings.environment).make(), datetime.now(UTC)
+    key = ApiKey(
+        id=_id("key"),
+        public_id=made.public_id,
+        secret_hash=made.secret_hash,
+        service_account_id=_id("lms"),
+        name="Demo key",
+        scopes=list(Scope),
+        created_at=now,
+        expires_at=now + TOKEN_LIFETIME,
+    )
+    database = Database(settings)
+    try:
+        async with database.transaction() as transaction:
+            await transaction.session.merge(key)
+    finally:
+        await database.dispose()
+    return {"lms": made.text}
 
 
 async def _plant(session: AsyncSession, tokens: Tokens) -> None:

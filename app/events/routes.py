@@ -5,14 +5,15 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BeforeValidator, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import StringConstraints
 
 from app.core.db import Session
 from app.core.guards import Caller
 from app.core.idempotency import Idempotent
+from app.core.include import Include
 from app.core.paging import Pages
 from app.core.requests import Door
+from app.core.schemas import Moment
 from app.events import service
 from app.events.models import EventLevel
 from app.events.schemas import (
@@ -38,16 +39,6 @@ ADMINS_ONLY = problem("Something in it is for administrators, or for those whom 
 TitlePart = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
-def _written_out(value: object) -> object:
-    """Refuse a bare number, which could be seconds or milliseconds."""
-    if isinstance(value, str) and value.lstrip("+-")[:1].isdigit() and "-" not in value[1:]:
-        raise PydanticCustomError("datetime_parsing", "Write the time out, as in 2026-05-01T00:00:00Z.")
-    return value
-
-
-Since = Annotated[datetime | None, BeforeValidator(_written_out)]
-
-
 async def event_filter(
     query: Annotated[
         list[TitlePart] | None, Query(max_length=10, description="Texts, any of which the title contains.")
@@ -65,7 +56,7 @@ async def event_filter(
             description="Administrators only: an SQL/JSON path predicate over `info`, such as `$.reads > 3`.",
         ),
     ] = None,
-    since: Annotated[Since, Query(description="Not before this time: UTC, unless it names its zone.")] = None,
+    since: Annotated[Moment | None, Query(description="Not before this time: UTC, unless it names its zone.")] = None,
 ) -> EventFilter:
     return EventFilter(
         titles=tuple(query or ()),
@@ -81,11 +72,15 @@ async def event_filter(
 
 @router.get("/events", responses={400: problem("The cursor, or info_jsonpath_match, is malformed."), 403: ADMINS_ONLY})
 async def get_events(
-    caller: Caller, session: Session, wanted: Annotated[EventFilter, Depends(event_filter)], pages: Pages
+    caller: Caller,
+    session: Session,
+    wanted: Annotated[EventFilter, Depends(event_filter)],
+    pages: Pages,
+    include: Include = None,
 ) -> EventListsResponse:
     """Events that you may read, the newest first: your own, and for staff those of the school."""
     after = None if pages.after is None else (datetime.fromisoformat(pages.after[0]), UUID(pages.after[1]))
-    found = await service.list_events(session, caller, wanted, after=after, skip=pages.skip, limit=pages.limit)
+    found = await service.list_events(session, caller, wanted, include, after=after, skip=pages.skip, limit=pages.limit)
     pages.offer_next(len(found), (found[-1].timestamp.isoformat(), str(found[-1].id)) if found else None)
     return EventListsResponse(data=found, pagination=pages.describe(None))
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from app.core.include import WithPermissions
 from app.core.schemas import Input, JsonObject, Page, Schema
 from app.events.models import EventLevel
 
@@ -73,7 +74,7 @@ class EventServiceAccount(Schema):
     is_active: bool
 
 
-class EventDetail(EventBrief):
+class EventDetail(EventBrief, WithPermissions):
     id: UUID
     school: EventSchool | None
     user: EventUser | None

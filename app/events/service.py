@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.account import Account
 from app.core.db import driver_of
 from app.core.errors import FieldError, FieldForbidden, Forbidden, Invalid, Malformed, Unavailable, pointer
+from app.core.include import Included, permissions_if
 from app.events.models import Event, EventLevel
 from app.events.queries import all_titles, events_matching, events_with_identities, titles_visible
 from app.events.schemas import EventCreateIn, EventDetail, EventFilter
@@ -57,6 +58,7 @@ async def list_events(
     session: AsyncSession,
     account: Account,
     wanted: EventFilter,
+    include: Included = None,
     *,
     after: tuple[datetime, UUID] | None,
     skip: int,
@@ -69,7 +71,10 @@ async def list_events(
         )
     query = events_matching(wanted, account.principals, after=after, skip=skip, limit=limit)
     found = await session.execute(query) if wanted.info_path is None else await _search_info(session, query)
-    return [EventDetail.model_validate(row) for row in found]
+    events = [EventDetail.model_validate(row) for row in found]
+    for each in events:
+        each.permissions = permissions_if(include, _as_asked(each), account.principals)
+    return events
 
 
 async def list_titles(
@@ -117,6 +122,15 @@ async def create_event(session: AsyncSession, account: Account, given: EventCrea
     return EventDetail.model_validate(created.one())
 
 
+def _as_asked(detail: EventDetail) -> Event:
+    """An event of what the rules look at."""
+    return Event(
+        title=detail.title,
+        school_id=None if detail.school is None else detail.school.wriveted_identifier,
+        user_id=None if detail.user is None else detail.user.id,
+    )
+
+
 def _who_else(account: Account | None, user_id: UUID | None) -> dict[str, str]:
     """The identities behind an event that its columns do not name."""
     names: dict[str, str] = {}
@@ -131,17 +145,17 @@ def _refuse_what_is_not_theirs(account: Account, given: EventCreateIn) -> None:
     if given.slack_channel is not None:
         raise FieldForbidden(errors=[FieldError("/slack_channel", "field_forbidden", "Administrators only.")])
     if is_system_title(given.title):
-        raise Forbidden("The system itself emits events of this title.", permission="create")
+        raise Forbidden("The system itself emits events of this title.", permission="create", resource="Event")
     if given.level not in ORDINARY_LEVELS:
-        raise Forbidden("Warnings and errors are for administrators to post.", permission="create")
+        raise Forbidden("Warnings and errors are for administrators to post.", permission="create", resource="Event")
     if given.user_id is not None and account.principals.isdisjoint(
         {f"user:{given.user_id}", f"parent:{given.user_id}"}
     ):
-        raise Forbidden("You may post events about yourself and your children.", permission="create")
+        raise Forbidden("You may post events about yourself and your children.", permission="create", resource="Event")
     if given.school_id is not None and account.principals.isdisjoint(
         {f"school:{given.school_id}", f"kiosk:{given.school_id}"}
     ):
-        raise Forbidden("You may post events of your own school.", permission="create")
+        raise Forbidden("You may post events of your own school.", permission="create", resource="Event")
 
 
 async def _search_info(session: AsyncSession, query: Select[*tuple[Any, ...]]) -> Result[*tuple[Any, ...]]:

@@ -9,6 +9,7 @@ from app.core.db import Session
 from app.core.guards import Caller
 from app.core.openapi import json_body
 from app.core.requests import Door, RawBody, bulk
+from app.core.scopes import only_reads
 from app.labels import service
 from app.labels.schemas import KnownAndTaggedEditionCounts
 from app.labels.service import IsbnList, read_isbns
@@ -26,6 +27,7 @@ async def get_isbns(request: Request, caller: Caller, body: RawBody) -> IsbnList
     openapi_extra=json_body(list[str | int], "ISBNs in any form.", ["9780439023481", "0-439-35807-8"]),
 )
 @bulk()
+@only_reads
 async def compare(isbns: Annotated[IsbnList, Depends(get_isbns)], session: Session) -> KnownAndTaggedEditionCounts:
     """How many of these ISBNs are valid, how many are known, and how many of those have labels that were checked."""
     return await service.compare_editions(session, isbns)

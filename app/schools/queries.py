@@ -11,14 +11,17 @@ from sqlalchemy import (
     Select,
     Uuid,
     and_,
+    case,
     column,
     false,
     func,
     literal_column,
     select,
     table,
+    text,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from app.core.acl import allowed
 from app.core.text import fold
@@ -49,6 +52,31 @@ STATE = School.info.op("#>>")(literal_column("'{location,state}'"))
 POSTCODE = School.info.op("#>>")(literal_column("'{location,postcode}'"))
 
 
+STAFF: ColumnElement[Any] = literal_column(
+    """(SELECT jsonb_agg(jsonb_build_object('id', id, 'type', u.type, 'name', u.name, 'email', u.email,
+                                            'is_active', u.is_active, 'last_login_at', u.last_login_at)
+                         ORDER BY u.name, id)
+        FROM school_admins JOIN educators USING (id) JOIN users AS u USING (id)
+        WHERE educators.school_id = schools.wriveted_identifier)""",
+    JSONB,
+)
+
+# A school that is deleted takes its pupils along. Its staff stay as what is left of an account without a school:
+# readers who are not active, so that nothing is known of them that no account has.
+ERASE_STUDENTS = text(
+    """WITH erased AS (DELETE FROM users USING students
+                        WHERE students.id = users.id AND students.school_id = :id RETURNING users.id)
+       SELECT count(*) FROM erased"""
+)
+RELEASE_STAFF = text(
+    """WITH staff AS (DELETE FROM educators WHERE school_id = :id RETURNING id),
+            readers AS (INSERT INTO readers (id) SELECT id FROM staff),
+            public AS (INSERT INTO public_readers (id) SELECT id FROM staff)
+       UPDATE users SET type = 'public', is_active = false, tokens_valid_after = now(), updated_at = now()
+       WHERE id IN (SELECT id FROM staff) RETURNING id"""
+)
+
+
 def school_with(school_id: UUID) -> Select[School]:
     return select(School).where(School.wriveted_identifier == school_id)
 
@@ -58,13 +86,25 @@ def school_locked(school_id: UUID) -> Select[School]:
     return school_with(school_id).with_for_update(key_share=True)
 
 
+def staff_seen(principals: Collection[str]) -> ColumnElement[Any]:
+    """The admins of a school, by name, as a JSON array: NULL where there are none, or the caller may not know them."""
+    return case((allowed(School, "read-staff", principals), STAFF)).label("staff")
+
+
+def school_to_end(school_id: UUID) -> Select[UUID]:
+    """Keeps away whoever would refer to the school: nobody joins it while it is deleted."""
+    return select(School.wriveted_identifier).where(School.wriveted_identifier == school_id).with_for_update()
+
+
 def surroundings(school: School, principals: Collection[str]) -> Select[Any]:
-    """What a school is shown with: its country's name, its collection, and its booklists as far as the caller sees."""
+    """What a school is shown with: its country, its collection, and its admins and lists as far as the caller sees."""
     booklists = lists_seen(school.wriveted_identifier, principals).label("booklists")
     return (
-        select(Country.name.label("country_name"), booklists, *IN_BRIEF)
+        select(Country.name.label("country_name"), staff_seen(principals), booklists, *IN_BRIEF)
+        .select_from(School)
+        .join(Country, Country.id == School.country_code)
         .outerjoin(COLLECTIONS, COLLECTIONS.c.school_id == school.wriveted_identifier)
-        .where(Country.id == school.country_code)
+        .where(School.wriveted_identifier == school.wriveted_identifier)
     )
 
 
@@ -87,6 +127,7 @@ def schools_matching(
             School.info,
             School.created_at,
             readable.label("readable"),
+            staff_seen(principals),
             *IN_BRIEF,
         )
         .outerjoin(COLLECTIONS, COLLECTIONS.c.school_id == School.wriveted_identifier)

@@ -12,6 +12,7 @@ from app.core.aside import MANY_BYTES, aside
 from app.core.db import Session
 from app.core.guards import Caller, Permission, public
 from app.core.idempotency import Idempotent
+from app.core.include import Include, IncludeBesideFilters, permissions_if
 from app.core.openapi import json_body
 from app.core.paging import Pages
 from app.core.requests import Door, RawBody, bulk
@@ -68,7 +69,11 @@ BatchCreator = Annotated[Account, Permission("batch", SCHOOLS)]
 
 @router.get("/schools")
 async def find(
-    caller: Caller, pages: Pages, session: Session, filters: Annotated[SchoolFilters, Query()]
+    caller: Caller,
+    pages: Pages,
+    session: Session,
+    filters: Annotated[SchoolFilters, Query()],
+    include: IncludeBesideFilters,
 ) -> list[FoundSchool]:
     """Find schools, the newest first.
 
@@ -76,7 +81,7 @@ async def find(
     the rest of `info`, and the collection.
     """
     schools, last = await service.find_schools(
-        session, caller, filters, after=pages.after, skip=pages.skip, limit=pages.limit
+        session, caller, filters, include, after=pages.after, skip=pages.skip, limit=pages.limit
     )
     pages.offer_next(len(schools), last)
     return schools
@@ -102,9 +107,10 @@ async def create(caller: Creator, once: Idempotent, session: Session, school: Sc
 
 
 @router.get("/school/{wriveted_identifier}")
-async def get(school: Readable, caller: Caller, session: Session) -> SchoolDetail:
-    """One school, with its collection in brief."""
-    return await service.describe(session, caller, school)
+async def get(school: Readable, caller: Caller, session: Session, include: Include = None) -> SchoolDetail:
+    """One school, with its collection in brief; with its admins for those who look after it."""
+    permissions = permissions_if(include, school, caller.principals)
+    return await service.describe(session, caller, school, permissions)
 
 
 @router.get("/school/{wriveted_identifier}/exists", dependencies=[public])
@@ -134,6 +140,10 @@ async def update(school: Changeable, caller: Caller, session: Session, patch: Sc
 
 @router.delete("/school/{wriveted_identifier}")
 async def delete(school: Deletable, caller: Caller, session: Session) -> Message:
-    """Delete a school together with its collection."""
+    """Delete a school.
+
+    Its classes and its collection go, its students are erased, and its staff keep accounts that belong to no school and
+    are not active.
+    """
     await service.delete_school(session, caller, school)
     return Message(msg="School deleted")

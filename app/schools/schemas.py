@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError, ValidationError
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
 from app.accounts.models import UserAccountType
+from app.core.include import WithPermissions
 from app.core.schemas import Input, JsonObject, Schema, Url
 from app.schools.countries import CODES
 from app.schools.models import SchoolBookbotType, SchoolState
@@ -216,7 +217,7 @@ class SchoolInfo(SchoolPlace):
     terms_acceptance: Annotated[JsonObject | None, WrapValidator(_none_if_odd)] = None
 
 
-class SchoolIdentity(Schema):
+class SchoolIdentity(WithPermissions):
     wriveted_identifier: UUID
     name: str
     official_identifier: str | None

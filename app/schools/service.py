@@ -8,9 +8,11 @@ from sqlalchemy import Row, delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.audit.service import note
 from app.core.account import Account
 from app.core.db import transaction_of
 from app.core.errors import AlreadyExists, FieldError, FieldForbidden, NotFound, pointer
+from app.core.include import Included, permissions_if
 from app.core.schemas import JsonObject
 from app.core.text import fold
 from app.events import service as events
@@ -31,6 +33,7 @@ from app.schools.schemas import (
     SchoolPlace,
     SchoolRecognised,
     SchoolSelectorOption,
+    UserBrief,
 )
 
 LMS_MAY_WRITE = frozenset({"lms_type", "max_removal_percent"})
@@ -44,6 +47,7 @@ async def find_schools(
     session: AsyncSession,
     account: Account,
     filters: SchoolFilters,
+    include: Included = None,
     *,
     after: Sequence[Any] | None,
     skip: int,
@@ -51,8 +55,12 @@ async def find_schools(
 ) -> tuple[list[FoundSchool], SortKey | None]:
     """A page of schools, the newest first, and the sort key of the last; of those it may read the account sees more."""
     page = queries.schools_matching(filters, account.principals, after=after, skip=skip, limit=limit)
-    rows = (await session.execute(page)).all()
-    return [_found(row) for row in rows], (rows[-1].created_at.isoformat(), rows[-1].id) if rows else None
+    rows, held = (await session.execute(page)).all(), account.principals
+    found = [
+        _found(row, account, permissions_if(include, School(wriveted_identifier=row.wriveted_identifier), held))
+        for row in rows
+    ]
+    return found, (rows[-1].created_at.isoformat(), rows[-1].id) if rows else None
 
 
 async def school_by_id(session: AsyncSession, school_id: UUID, *, locked: bool = False) -> School:
@@ -119,9 +127,16 @@ async def update_school(
 
 
 async def delete_school(session: AsyncSession, account: Account, school: School) -> None:
-    """Delete a school. Its collection and the links of service accounts go with it; events about it stay, unlinked."""
+    """Delete a school, with its classes, its collection and the links of service accounts. Its students are erased, its
+    staff become readers without a school who are not active; events about it stay, unlinked."""
     await transaction_of(session).allow_bulk()
+    values = {"id": school.wriveted_identifier}
+    await session.execute(queries.school_to_end(school.wriveted_identifier))
+    erased = (await session.scalars(queries.ERASE_STUDENTS, values)).one()
+    released = (await session.scalars(queries.RELEASE_STAFF, values)).all()
     await session.execute(delete(School).where(School.wriveted_identifier == school.wriveted_identifier))
+    _note(session, "school.deleted", account, school)
+    _note_people(session, account, school, erased, released)
     events.record(
         session,
         "School Deleted",
@@ -136,8 +151,10 @@ async def delete_school(session: AsyncSession, account: Account, school: School)
     )
 
 
-async def describe(session: AsyncSession, account: Account, school: School) -> SchoolDetail:
-    """Everything that there is to show of a school to an account."""
+async def describe(
+    session: AsyncSession, account: Account, school: School, permissions: list[str] | None = None
+) -> SchoolDetail:
+    """Everything that there is to show of a school to an account, with its permissions if they are given."""
     row = (await session.execute(queries.surroundings(school, account.principals))).one()
     return SchoolDetail(
         wriveted_identifier=school.wriveted_identifier,
@@ -149,7 +166,7 @@ async def describe(session: AsyncSession, account: Account, school: School) -> S
         collection=_collection(row, school.wriveted_identifier),
         country=CountryDetail(id=school.country_code, name=row.country_name),
         info=SchoolInfo.of(school.info),
-        admins=[],
+        admins=_admins(row, account, school.wriveted_identifier),
         lms_type=school.lms_type,
         bookbot_type=school.bookbot_type,
         created_at=school.created_at,
@@ -158,6 +175,7 @@ async def describe(session: AsyncSession, account: Account, school: School) -> S
         teacher_domain=school.teacher_domain,
         max_removal_percent=school.max_removal_percent,
         booklists=[BookListID.model_validate(each) for each in row.booklists or ()],
+        permissions=permissions,
     )
 
 
@@ -233,10 +251,12 @@ def _record_changes(
     if "state" in changed:
         title = f"School account made {school.state.upper()}"
         events.record(session, title, account=account, description=school.name, school_id=school_id)
+        _note(session, "school.state_changed", account, school, state=school.state)
     terms = accepted_terms(school.info)
     if terms is not None and terms != accepted_terms(info_before):
         title = "Huey Books terms accepted"
         events.record(session, title, account=account, description=school.name, school_id=school_id, info=terms)
+        _note(session, "school.terms_accepted", account, school, version=terms["version"])
     if without_terms(school.info) == without_terms(info_before):
         changed = changed - {"info"}
     if changed:
@@ -248,6 +268,11 @@ def _record_changes(
             school_id=school_id,
             info={"changed": sorted(changed)},
         )
+
+
+def _note(session: AsyncSession, action: str, account: Account, school: School, **details: Any) -> None:
+    school_id = school.wriveted_identifier
+    note(session, action, account=account, subject=f"school:{school_id}", school_id=school_id, **details)
 
 
 def _collection(row: Row[Any], school_id: UUID) -> SchoolCollection | None:
@@ -263,13 +288,34 @@ def _collection(row: Row[Any], school_id: UUID) -> SchoolCollection | None:
     )
 
 
-def _found(row: Row[Any]) -> FoundSchool:
+def _admins(row: Row[Any], account: Account, school_id: UUID) -> list[UserBrief]:
+    """The admins whom the account may know of, their e-mail addresses if it is one of them or Huey Books' own staff."""
+    found = [UserBrief.model_validate(each) for each in row.staff or ()]
+    if account.is_admin or f"schooladmin:{school_id}" in account.principals:
+        return found
+    return [each.model_copy(update={"email": None}) for each in found]
+
+
+def _note_people(
+    session: AsyncSession, account: Account, school: School, erased: int, released: Sequence[UUID]
+) -> None:
+    """Put on record what became of the people of a school that is deleted."""
+    subject, school_id = f"school:{school.wriveted_identifier}", school.wriveted_identifier
+    if erased:
+        note(session, "user.deleted", account=account, subject=subject, school_id=school_id, students=erased)
+    if released:
+        ids = [str(each) for each in released]
+        note(session, "user.type_changed", account=account, subject=subject, school_id=school_id, user_ids=ids)
+
+
+def _found(row: Row[Any], account: Account, permissions: list[str] | None) -> FoundSchool:
     identity = {
         "wriveted_identifier": row.wriveted_identifier,
         "name": row.name,
         "official_identifier": row.official_identifier,
         "country_code": row.country_code,
-        "admins": [],
+        "admins": _admins(row, account, row.wriveted_identifier),
+        "permissions": permissions,
     }
     if not row.readable:
         return SchoolRecognised(**identity, info=SchoolPlace.of(row.info))

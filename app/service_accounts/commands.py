@@ -1,4 +1,4 @@
-"""What staff do with accounts at a terminal. Each command prints a token, and nothing else."""
+"""What staff do with accounts at a terminal. Each command prints a token, a key or its public id, and nothing else."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,11 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import ServiceAccount, ServiceAccountType, User
 from app.accounts.service import Issuer, find_user, mint_token
+from app.core.api_keys import ApiKeys
 from app.core.config import settings
 from app.core.db import Database
 from app.core.errors import Problem
-from app.service_accounts import service
-from app.service_accounts.schemas import SchoolLink, ServiceAccountCreateIn
+from app.core.scopes import Scope
+from app.service_accounts import keys, service
+from app.service_accounts.schemas import ApiKeyCreateIn, SchoolLink, ServiceAccountCreateIn
 
 app = typer.Typer(no_args_is_help=True, help="Accounts and their tokens.")
 service_accounts = typer.Typer(no_args_is_help=True, help="The accounts of programs.")
@@ -55,6 +57,35 @@ def create(
         return (await service.create_service_account(session, None, issuer, given)).access_token
 
     _print(born)
+
+
+@service_accounts.command()
+def key(
+    account: Annotated[UUID, typer.Option(help="The service account that it is for.")],
+    name: Annotated[str, typer.Option(help="What staff know it by.")],
+    scope: Annotated[list[Scope], typer.Option(help="What it may be used for; repeatable.")],
+    school: Annotated[list[UUID] | None, typer.Option(help="A school it is narrowed to; repeatable.")] = None,
+    days: Annotated[int, typer.Option(min=1, max=365, help="How long it is good.")] = 365,
+) -> None:
+    """Make an API key of a service account and print it, which is shown this once."""
+
+    async def made(session: AsyncSession, issuer: Issuer) -> str:
+        owner = await service.get_service_account(session, account, to_change=True)
+        given = ApiKeyCreateIn(name=name, scopes=scope, schools=school or None, expires_in_days=days)
+        return (await keys.create_key(session, None, ApiKeys(issuer.settings.environment), owner, given)).key
+
+    _print(made)
+
+
+@service_accounts.command()
+def revoke_key(key: Annotated[str, typer.Argument(help="Its public id, or the whole of a key that leaked.")]) -> None:
+    """Revoke an API key, which is refused from now on, and print its public id."""
+
+    async def revoked(session: AsyncSession, issuer: Issuer) -> str:
+        found, owner = await keys.find_key(session, key)
+        return (await keys.revoke_key(session, None, owner, found)).public_id
+
+    _print(revoked)
 
 
 async def _holder(session: AsyncSession, service_account: UUID | None, user: str | None) -> ServiceAccount | User:

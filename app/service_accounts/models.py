@@ -26,11 +26,13 @@ class ApiKey(Base):
     """The schools that it is narrowed to; NULL: all of the account's."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
+    replaced_at: Mapped[datetime | None]
+    """When a rotation made the key that takes this one's place."""
     revoked_at: Mapped[datetime | None]
 
 
 class CredentialUse(Base):
-    """When a credential was last used, to the minute or so. Apart from what it describes, so that no lock is shared."""
+    """When a credential was last used, within five minutes; apart from what it describes, so that no lock is shared."""
 
     __tablename__ = "credential_uses"
 

@@ -10,13 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
 from app.accounts.service import Issuer
+from app.audit.service import note
 from app.core.account import Account
 from app.core.errors import Conflict, FieldError, Invalid, NotFound, pointer
+from app.core.include import Included, permissions_if
 from app.events.queries import latest_events_of
 from app.events.schemas import EventBrief
 from app.events.service import record
 from app.service_accounts.queries import (
+    last_use_of,
     linked_schools,
+    links_of,
     schools_among,
     service_account_with_links,
     service_accounts_visible,
@@ -28,6 +32,7 @@ from app.service_accounts.schemas import (
     ServiceAccountCreatedResponse,
     ServiceAccountCreateIn,
     ServiceAccountDetail,
+    ServiceAccountFound,
     ServiceAccountUpdateIn,
 )
 
@@ -37,19 +42,28 @@ LATEST_EVENTS = 20
 async def list_service_accounts(
     session: AsyncSession,
     account: Account,
+    include: Included = None,
     *,
     include_inactive: bool,
     after: tuple[str, UUID] | None,
     skip: int,
     limit: int,
-) -> list[ServiceAccountBrief]:
-    """One page of the service accounts that the account may read, by name."""
+) -> list[ServiceAccountFound]:
+    """One page of the service accounts that the account may read, by name; permissions take one more statement."""
     found = await session.execute(
         service_accounts_visible(
             account.principals, include_inactive=include_inactive, after=after, skip=skip, limit=limit
         )
     )
-    return [ServiceAccountBrief.model_validate(row) for row in found]
+    accounts = [ServiceAccountFound.model_validate(row) for row in found]
+    if include:
+        links: dict[UUID, list[ServiceAccountSchool]] = {each.id: [] for each in accounts}
+        for id_, school_id in await session.execute(links_of(links)):
+            links[id_].append(ServiceAccountSchool(school_id=school_id))
+        for each in accounts:
+            asked = ServiceAccount(id=each.id, links=links[each.id])
+            each.permissions = permissions_if(include, asked, account.principals)
+    return accounts
 
 
 async def get_service_account(
@@ -64,7 +78,7 @@ async def get_service_account(
 
 
 async def describe_service_account(
-    session: AsyncSession, account: Account, service_account: ServiceAccount
+    session: AsyncSession, account: Account, service_account: ServiceAccount, include: Included = None
 ) -> ServiceAccountDetail:
     """A service account with its schools, and with what it did last as far as the account may read that."""
     schools = await session.execute(linked_schools(service_account.id))
@@ -73,10 +87,13 @@ async def describe_service_account(
         **ServiceAccountBrief.model_validate(service_account).model_dump(),
         is_vendor=service_account.is_vendor,
         info=service_account.info,
+        expires_at=service_account.expires_at,
+        last_used_at=await session.scalar(last_use_of(service_account.id)),
         created_at=service_account.created_at,
         updated_at=service_account.updated_at,
         events=[EventBrief.model_validate(event) for event in events],
         schools=[LinkedSchool.model_validate(school) for school in schools],
+        permissions=permissions_if(include, service_account, account.principals),
     )
 
 
@@ -85,13 +102,21 @@ async def create_service_account(
 ) -> ServiceAccountCreatedResponse:
     """A new service account with its first token. ``account`` is None for staff at a terminal."""
     service_account = ServiceAccount(
-        name=given.name, type=given.type, info=given.info, is_vendor=given.is_vendor, credential_version=1
+        name=given.name,
+        type=given.type,
+        info=given.info,
+        is_vendor=given.is_vendor,
+        expires_at=given.expires_at,
+        credential_version=1,
     )
     service_account.links = await _links(session, given.schools or ())
     _check_vendor(service_account)
     session.add(service_account)
     await session.flush()
     _record(session, account, "Service account created", service_account, type=given.type)
+    _note(
+        session, account, "service_account.created", service_account, type=given.type, schools=_schools(service_account)
+    )
     return _with_token(service_account, issuer)
 
 
@@ -106,10 +131,14 @@ async def update_service_account(
         service_account.info = given.info
     if "is_vendor" in named:
         service_account.is_vendor = given.is_vendor
+    if "expires_at" in named:
+        service_account.expires_at = given.expires_at
     if "schools" in named:
         service_account.links = await _links(session, given.schools or ())
     _check_vendor(service_account)
     _record(session, account, "Service account updated", service_account, changed=sorted(named))
+    schools = _schools(service_account)
+    _note(session, account, "service_account.updated", service_account, fields=sorted(named), schools=schools)
     await session.flush()
     await session.refresh(service_account, ["updated_at"])
     return await describe_service_account(session, account, service_account)
@@ -122,6 +151,7 @@ async def deactivate_service_account(
     if service_account.is_active:
         service_account.is_active = False
         _record(session, account, "Service account deleted", service_account)
+        _note(session, account, "service_account.deactivated", service_account)
     return ServiceAccountBrief.model_validate(service_account)
 
 
@@ -138,13 +168,9 @@ async def rotate_credential(
         raise Conflict("A deactivated service account has no credential to rotate.")
     service_account.credential_version += 1
     service_account.previous_version_until = func.now() + overlap
-    _record(
-        session,
-        account,
-        "Service account credential rotated",
-        service_account,
-        overlap_hours=overlap / timedelta(hours=1),
-    )
+    hours = overlap / timedelta(hours=1)
+    _record(session, account, "Service account credential rotated", service_account, overlap_hours=hours)
+    _note(session, account, "service_account.rotated", service_account, overlap_hours=hours)
     return _with_token(service_account, issuer)
 
 
@@ -173,6 +199,16 @@ def _record(
 ) -> None:
     info |= {"id": str(service_account.id), "name": service_account.name}
     record(session, title, account=account, info={"service_account": info})
+
+
+def _note(
+    session: AsyncSession, account: Account | None, action: str, service_account: ServiceAccount, **details: Any
+) -> None:
+    note(session, action, account=account, subject=f"service_account:{service_account.id}", **details)
+
+
+def _schools(service_account: ServiceAccount) -> list[str]:
+    return sorted(str(link.school_id) for link in service_account.links)
 
 
 def _with_token(service_account: ServiceAccount, issuer: Issuer) -> ServiceAccountCreatedResponse:

@@ -1,6 +1,6 @@
 """Sessions: what a sign-in begins, and what ends it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,11 +13,17 @@ from app.sign_in.schemas import Token
 
 
 async def begin(
-    session: AsyncSession, issuer: Issuer, user: User, *, method: str, authenticated_at: datetime | None = None
+    session: AsyncSession,
+    issuer: Issuer,
+    user: User,
+    *,
+    method: str,
+    authenticated_at: datetime | None = None,
+    lifetime: timedelta | None = None,
 ) -> Token:
     """A new session of a person who has just proved who they are, and its one access token."""
     now = datetime.now(UTC)
-    lifetime = issuer.settings.user_token_lifetime
+    lifetime = lifetime or issuer.settings.user_token_lifetime
     begun = SignInSession(
         user_id=user.id, method=method, authenticated_at=authenticated_at or now, expires_at=now + lifetime
     )

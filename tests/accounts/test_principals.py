@@ -34,6 +34,27 @@ def test_a_service_account_holds_its_role_and_its_schools(
     assert held == ANY | expected
 
 
+NARROWED = [
+    ("lms", [NORTH, SOUTH], False, [NORTH], {"role:lms", f"lms:{NORTH}"}),
+    ("lms", [NORTH], False, [SOUTH], {"role:lms"}),
+    ("lms", [], False, [SOUTH], {"role:lms"}),
+    ("lms", [], True, [NORTH], {"role:lms", f"lms:{NORTH}"}),
+    ("lms", [], True, [], {"role:lms"}),
+    ("school", [NORTH, SOUTH], False, [SOUTH], {"role:library", f"library:{SOUTH}", f"school:{SOUTH}"}),
+    ("kiosk", [NORTH], False, [SOUTH], {"role:kiosk"}),
+    ("backend", [], False, [NORTH], set()),
+    ("backend", [NORTH], True, [NORTH], set()),
+]
+
+
+@pytest.mark.parametrize(("kind", "schools", "is_vendor", "only", "expected"), NARROWED)
+def test_a_narrowed_key_holds_what_its_account_holds_of_these_schools(
+    kind: str, schools: list[UUID], is_vendor: bool, only: list[UUID], expected: set[str]
+) -> None:
+    held = of_service_account(ServiceAccountType(kind), schools, is_vendor=is_vendor, only=only)
+    assert held == ANY | expected
+
+
 def test_an_admin_holds_the_role_and_itself() -> None:
     held = of_user(SOMEBODY, UserAccountType.WRIVETED)
     assert held == ANY | {"role:admin", f"user:{SOMEBODY}"}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tests.api.targets import Row, Target
 from tests.books.catalogue import new_isbn
@@ -12,11 +12,12 @@ from tests.oracle.oracle import decide
 
 @dataclass(frozen=True)
 class Asked:
-    """A permission on a resource. ``body`` makes a request that succeeds for who holds it."""
+    """A permission on a resource. ``body`` and ``query`` make a request that succeeds for who holds it."""
 
     resource: str
     permission: str
     body: Callable[[Target], Any] = lambda target: None
+    query: Callable[[Target], dict[str, str]] = lambda target: {}
 
     def granted_to(self, account: Row, target: Target) -> bool:
         return decide(self.resource, self.permission, account, row_of(self.resource, target))
@@ -26,12 +27,15 @@ def row_of(resource: str, target: Target) -> Row:
     """The row of a resource that a target stands for."""
     collection = {"school": target.school}
     rows: dict[str, Row] = {
+        "ClassGroup": {"id": target.class_group, "school": target.school},
         "School": {"id": target.school},
         "Collection": collection,
         "CollectionItem": {"collection": collection},
         "BookList": {"type": "School", "sharing": "restricted", "school": target.school},
-        "ReadingActivity": {"reader": target.service_account},
+        "ReadingActivity": {"reader": target.student, "school": target.bare_school},
         "ServiceAccount": {"schools": [target.school]},
+        "Student": {"id": target.student, "school": target.bare_school},
+        "Educator": {"school": target.school},
         "Event": {"school": target.school, "title": "Huey: Book reviewed", "level": "normal"},
     }
     return rows.get(resource, {})
@@ -46,8 +50,16 @@ def _school(target: Target) -> dict[str, Any]:
     }
 
 
+def _educator(target: Target) -> dict[str, Any]:
+    return {"type": "educator", "name": "Edith Educator", "school_id": str(target.school)}
+
+
 def _rows(target: Target) -> list[dict[str, Any]]:
     return [{"info": {"title": f"Our School {uuid4()}"}, "copies_total": 2}]
+
+
+def explained(school: UUID) -> dict[str, str]:
+    return {"permission": "delete", "resource": "School", "id": str(school)}
 
 
 ANY_ACTIVE = Asked("Schools", "search")
@@ -56,6 +68,8 @@ READ_COLLECTION = Asked("Collection", "read")
 
 EXPECTED: dict[str, Asked | None] = {
     "sign_in_get_current_account": ANY_ACTIVE,
+    "sign_in_use_class_code": None,
+    "sign_in_register_student": None,
     "accounts_get_service_accounts": ANY_ACTIVE,
     "accounts_create_service_account": Asked(
         "ServiceAccount",
@@ -68,6 +82,12 @@ EXPECTED: dict[str, Asked | None] = {
     "accounts_rotate_service_account_credential": Asked(
         "ServiceAccount", "update", lambda target: {"overlap_hours": 1}
     ),
+    "accounts_get_api_keys": Asked("ServiceAccount", "update"),
+    "accounts_create_api_key": Asked(
+        "ServiceAccount", "update", lambda target: {"name": "Push", "scopes": ["books:read"]}
+    ),
+    "accounts_rotate_api_key": Asked("ServiceAccount", "update", lambda target: {"overlap_hours": 1}),
+    "accounts_revoke_api_key": Asked("ServiceAccount", "update"),
     "schools_find": Asked("Schools", "search"),
     "schools_create_many": Asked("Schools", "batch", lambda target: [_school(target)]),
     "schools_create": Asked("Schools", "create", _school),
@@ -77,6 +97,12 @@ EXPECTED: dict[str, Asked | None] = {
     "schools_exists": None,
     "schools_bot": Asked("School", "read"),
     "schools_bookbot": Asked("School", "read"),
+    "classes_find": ANY_ACTIVE,
+    "classes_create": Asked("ClassGroup", "create", lambda target: {"name": f"Class {uuid4()}"}),
+    "classes_get": Asked("ClassGroup", "read"),
+    "classes_update": Asked("ClassGroup", "update", lambda target: {"note": "Room 12", "members": []}),
+    "classes_delete": Asked("ClassGroup", "delete"),
+    "classes_rotate_code": Asked("ClassGroup", "update"),
     "collections_create": Asked(
         "Collection", "create", lambda target: {"name": "Library", "school_id": str(target.bare_school)}
     ),
@@ -96,11 +122,7 @@ EXPECTED: dict[str, Asked | None] = {
     "collections_log_activity": Asked(
         "ReadingActivity",
         "create",
-        lambda target: {
-            "collection_item_id": target.item,
-            "reader_id": str(target.service_account),
-            "status": "READ",
-        },
+        lambda target: {"collection_item_id": target.item, "reader_id": str(target.student), "status": "READ"},
     ),
     "booklists_create": Asked(
         "BookList", "create", lambda target: {"name": "Holidays", "type": "School", "school_id": str(target.school)}
@@ -124,10 +146,33 @@ EXPECTED: dict[str, Asked | None] = {
         lambda target: {"title": "Huey: Book reviewed", "level": "normal", "school_id": str(target.school)},
     ),
     "events_get_event_types": ANY_ACTIVE,
+    "audit_find": Asked("Audit", "read"),
+    "access_explain": Asked("School", "read", query=lambda target: explained(target.school)),
+    "users_get_users": ANY_ACTIVE,
+    "users_create_user": Asked("Educator", "create", _educator),
+    "users_get_user": Asked("Student", "read"),
+    "users_update_user": Asked("Student", "update", lambda target: {"newsletter": True}),
+    "users_delete_user": Asked("Student", "delete"),
+    "users_mint_token": Asked("Student", "mint-token", lambda target: {"hours": 1}),
+    "users_get_supporters": Asked("Student", "manage-supporters"),
+    "users_link_supporter": Asked("Student", "manage-supporters", lambda target: {"supporter_nickname": "Opa"}),
+    "users_unlink_supporter": Asked("Student", "manage-supporters"),
     "service_version": None,
     "service_database": None,
 }
 """By operationId; None: anybody may."""
 
-NAMED_IN_BODY = {"accounts_create_service_account", "booklists_create", "collections_create", "events_create_event"}
+HIDDEN = {"access_explain"}
+"""Operations for which what the caller may not read does not exist: the same 404 for both."""
+JUDGED_BY_BODY = {"sign_in_use_class_code", "sign_in_register_student"}
+"""Public operations that ask for a secret: the documentation's example is none, and is refused."""
+NAMED_IN_BODY = {
+    "accounts_create_service_account",
+    "booklists_create",
+    "collections_create",
+    "events_create_event",
+    "users_create_user",
+}
 """Operations whose school stands in the body: one that does not exist is a fault of the input (422)."""
+NO_CONTENT = {"users_delete_user", "users_unlink_supporter"}
+"""Operations that answer 204."""

@@ -2,14 +2,26 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
-from app.booklists.models import BookList, ListSharingType, ListType
+from app.accounts.models import (
+    ServiceAccount,
+    ServiceAccountSchool,
+    ServiceAccountType,
+    Student,
+    Supporter,
+    SupporterReader,
+)
+from app.booklists.models import BookList, ListSharingType
+from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
+from app.core.api_keys import ApiKeys
 from app.core.text import fold
+from app.people.schemas import ListType
 from app.schools.models import School, SchoolState
+from app.service_accounts.models import ApiKey
 from tests.api.operations import Operation
 from tests.world import HOUR, Client, World
 
@@ -18,16 +30,26 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book, a list that it shares with its members and a service account; a school
-    that has no collection yet; and a list that anybody may read."""
+    """A school with a collection of one book, a class, a list that it shares with its members and a service account
+    with a key; a school that has no collection yet, but a student, whom a supporter cheers on; and a list that anybody
+    may read."""
 
     school: UUID
     bare_school: UUID
     collection: UUID
     item: int
     service_account: UUID
+    api_key: UUID
+    student: UUID
+    supporter: UUID
+    class_group: UUID
     booklist: UUID
-    slug: str
+    published: UUID
+
+    @property
+    def slug(self) -> str:
+        """Of the list that anybody may read."""
+        return f"list-{self.published}"
 
     @property
     def in_path(self) -> dict[str, object]:
@@ -36,12 +58,16 @@ class Target:
             "collection_id": self.collection,
             "collection_item_id": self.item,
             "service_account_id": self.service_account,
+            "id": self.class_group,
+            "key_id": self.api_key,
+            "user_id": self.student,
+            "supporter_id": self.supporter,
             "booklist_identifier": self.booklist,
             "booklist_slug": self.slug,
         }
 
 
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, uuid4(), uuid4(), "nowhere")
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, *(uuid4() for _ in range(7)))
 """Nothing of this exists."""
 
 
@@ -58,15 +84,22 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         await session.flush()
         items = [_item(collection) for collection in collections]
         accounts = [_account("kiosk", school.wriveted_identifier) for school in schools[:number]]
+        classes = [_class_group(school.wriveted_identifier) for school in schools[:number]]
+        students = [_student(school.wriveted_identifier) for school in schools[number:]]
+        supporters = [Supporter(name="Sue Supporter") for _ in students]
+        session.add_all([*items, *accounts, *classes, *students, *supporters])
+        await session.flush()
+        keys = [_key(account) for account in accounts]
         lists = [_list(school.wriveted_identifier) for school in schools[:number]]
-        published = [_published() for _ in lists]
-        session.add_all([*items, *accounts, *lists, *published])
+        published = [_published(uuid4()) for _ in lists]
+        session.add_all([*lists, *published])
+        session.add_all([*keys, *(_link(*pair) for pair in zip(supporters, students, strict=True))])
         await session.flush()
     ids = (school.wriveted_identifier for school in schools)
-    paired = zip(collections, items, accounts, schools[number:], lists, published, strict=True)
+    of_each = (collections, items, accounts, keys, students, supporters, classes, lists, published)
+    paired = zip(*of_each, schools[number:], strict=True)
     return [
-        Target(next(ids), bare.wriveted_identifier, collection.id, item.id, account.id, booklist.id, str(anybodys.slug))
-        for collection, item, account, bare, booklist, anybodys in paired
+        Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings)) for *belongings, bare in paired
     ]
 
 
@@ -94,20 +127,51 @@ def _item(collection: Collection) -> CollectionItem:
     )
 
 
-def _list(school: UUID) -> BookList:
-    return BookList(
-        id=uuid4(), name="Holidays", type=ListType.SCHOOL, sharing=ListSharingType.RESTRICTED, school_id=school
+def _student(school: UUID) -> Student:
+    return Student(name="Kim K", first_name="Kim", last_name_initial="K", username="brave-otter-47", school_id=school)
+
+
+def _link(supporter: Supporter, student: Student) -> SupporterReader:
+    return SupporterReader(supporter_id=supporter.id, reader_id=student.id, supporter_nickname="Nana", is_active=True)
+
+
+def _class_group(school: UUID) -> ClassGroup:
+    """A class whose code nobody knows."""
+    return ClassGroup(
+        school_id=school,
+        name=f"Class {uuid4()}",
+        join_code_hash=uuid4().bytes,
+        join_code_sealed=uuid4().bytes,
+        join_code_expires_at=datetime.now(UTC) + timedelta(days=365),
     )
 
 
-def _published() -> BookList:
-    return BookList(name="Huey's", type=ListType.HUEY, sharing=ListSharingType.PUBLIC, slug=f"hueys-{uuid4().hex}")
+def _list(school: UUID) -> BookList:
+    sharing = ListSharingType.RESTRICTED
+    return BookList(id=uuid4(), name="Holidays", type=ListType.SCHOOL, sharing=sharing, school_id=school)
+
+
+def _published(list_id: UUID) -> BookList:
+    sharing = ListSharingType.PUBLIC
+    return BookList(id=list_id, name="Huey's", type=ListType.HUEY, sharing=sharing, slug=f"list-{list_id}")
 
 
 def _account(kind: str, *schools: UUID, **columns: Any) -> ServiceAccount:
     account = ServiceAccount(name=f"{kind} of a target", type=ServiceAccountType(kind), **columns)
     account.links = [ServiceAccountSchool(school_id=school) for school in schools]
     return account
+
+
+def _key(account: ServiceAccount) -> ApiKey:
+    made = ApiKeys("test").make()
+    return ApiKey(
+        public_id=made.public_id,
+        secret_hash=made.secret_hash,
+        service_account_id=account.id,
+        name="Key of a target",
+        scopes=["books:read"],
+        expires_at=datetime.now(UTC) + HOUR,
+    )
 
 
 @dataclass(frozen=True)
@@ -157,8 +221,12 @@ LINKED = [archetype for archetype in ACTIVE if archetype.has_schools]
 Body = Callable[[Target], Any]
 
 
-async def call(client: Client, operation: Operation, target: Target, body: Any) -> Any:
+async def call(
+    client: Client, operation: Operation, target: Target, body: Any, query: Mapping[str, str] | None = None
+) -> Any:
     """Send an operation at a target."""
-    options = {} if body is None else {"json": body}
+    options: dict[str, Any] = {} if body is None else {"json": body}
+    if query:
+        options["params"] = query
     path = operation.at(**target.in_path).removeprefix("/v1")
     return await client.request(operation.method, path, **options)

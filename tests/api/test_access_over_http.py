@@ -7,7 +7,7 @@ import pytest
 
 from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
 from app.events.models import Event, EventLevel
-from tests.api.expectations import EXPECTED, NAMED_IN_BODY, Asked
+from tests.api.expectations import EXPECTED, HIDDEN, JUDGED_BY_BODY, NAMED_IN_BODY, NO_CONTENT, Asked
 from tests.api.operations import OPERATIONS, Operation
 from tests.api.targets import ACTIVE, ARCHETYPES, NOWHERE, Archetype, Row, Target, call, targets
 from tests.books.catalogue import new_isbn
@@ -27,17 +27,23 @@ def test_every_operation_has_an_expectation_and_no_other() -> None:
 
 def expected_status(operation: Operation, asked: Asked | None, account: Row, target: Target) -> int:
     missing = target is NOWHERE
-    in_path = any(word in operation.path for word in ("{wriv", "{booklist", "_id}"))
+    in_path = any(word in operation.path for word in ("{wriv", "{booklist", "{id}", "_id}"))
+    if operation.name in JUDGED_BY_BODY:
+        return 422
     if asked is None:
         return 404 if missing and in_path else 200
     if not account["active"]:
         return 401
     if missing and in_path:
         return 404
+    if operation.name in HIDDEN:
+        return 404 if missing or not asked.granted_to(account, target) else 200
     if not asked.granted_to(account, target):
         return 403
     if missing and operation.name in NAMED_IN_BODY:
         return 422
+    if operation.name in NO_CONTENT:
+        return 204
     return 404 if operation.name in ABSENT_IN_TARGETS else 200
 
 
@@ -60,7 +66,8 @@ async def objections(
         for relation in ("own", "other", "missing"):
             target = aims[operation.name, relation]
             asked = EXPECTED[operation.name]
-            answer = await call(client, operation, target, None if asked is None else asked.body(target))
+            body, query = (None, None) if asked is None else (asked.body(target), asked.query(target))
+            answer = await call(client, operation, target, body, query)
             fault = objection(operation, asked, expected_status(operation, asked, account, target), answer)
             found += [f"{archetype} at {relation}: {fault}"] if fault else []
     return found
@@ -87,8 +94,9 @@ async def test_anonymous_reaches_what_is_public_and_nothing_else(world: World) -
     target = (await targets(world, 1))[0]
     for operation in OPERATIONS:
         answer = await world.http.request(operation.method, operation.at(**target.in_path), json=operation.example)
-        assert answer.status_code == (401 if operation.guarded else 200), f"{operation}: {answer.text}"
-        assert answer.headers.get("www-authenticate") == ("Bearer" if operation.guarded else None)
+        refused = operation.guarded or operation.name in JUDGED_BY_BODY
+        assert answer.status_code == (401 if refused else 200), f"{operation}: {answer.text}"
+        assert answer.headers.get("www-authenticate") == ("Bearer" if refused else None)
 
 
 @pytest.mark.parametrize("archetype", ACTIVE, ids=str)

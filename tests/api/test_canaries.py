@@ -12,8 +12,9 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType
+from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType, Student
 from app.booklists.models import BookList
+from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
 from app.events.models import Event, EventLevel
 from tests.api.expectations import EXPECTED
@@ -30,10 +31,13 @@ ROWS = {
     "schools": "SELECT * FROM schools WHERE wriveted_identifier = :school",
     "collections": "SELECT * FROM collections WHERE school_id = :school",
     "collection_items": "SELECT * FROM collection_items WHERE collection_id = :collection",
+    "class_groups": "SELECT * FROM class_groups WHERE school_id = :school",
     "service_accounts": "SELECT * FROM service_accounts WHERE id = :account",
     "book_lists": "SELECT * FROM book_lists WHERE school_id = :school",
     "links": "SELECT * FROM service_account_schools WHERE school_id = :school",
     "events": "SELECT * FROM events WHERE school_id = :school",
+    "users": "SELECT * FROM users JOIN readers USING (id) JOIN students USING (id) WHERE school_id = :bare",
+    "supporters": "SELECT * FROM supporter_reader_association WHERE reader_id = :student",
 }
 """All rows of a school."""
 
@@ -48,8 +52,8 @@ class Victim:
 
     @property
     def ids(self) -> list[str]:
-        target = self.target
-        found = (target.school, target.bare_school, target.collection, target.item, target.booklist, self.lms)
+        found = (self.target.school, self.target.bare_school, self.target.collection, self.target.item, self.lms)
+        found += (self.target.student, self.target.supporter, self.target.booklist)
         return [str(each) for each in found]
 
 
@@ -67,9 +71,14 @@ async def make_victim(world: World) -> Victim:
         collection = await session.get_one(Collection, target.collection)
         collection.name, collection.info = canary(), {"note": canary()}
         item = await session.get_one(CollectionItem, target.item)
-        item.info = {"title": canary(), "author": canary(), "other": {"shelf": canary()}}
+        student = await session.get_one(Student, target.student)
+        student.name, student.first_name, student.username = canary(), canary(), canary()
+        student.email, student.info = f"{canary()}@example.com", {"phone_number": canary()}
         booklist = await session.get_one(BookList, target.booklist)
         booklist.name, booklist.info = canary(), {"description": canary()}
+        group = await session.get_one(ClassGroup, target.class_group)
+        group.name, group.note = canary(), canary()
+        item.info = {"title": canary(), "author": canary(), "other": {"shelf": canary()}}
         await session.flush()
         for level in EventLevel:
             session.add(
@@ -91,6 +100,7 @@ async def make_victim(world: World) -> Victim:
 
 async def fingerprint(world: World, victim: Victim) -> dict[str, str]:
     values = {"school": victim.target.school, "collection": victim.target.collection, "account": victim.lms}
+    values |= {"student": victim.target.student, "bare": victim.target.bare_school}
     found = {}
     async with world.session() as session:
         for table, statement in ROWS.items():
@@ -122,7 +132,9 @@ class Sender:
         return operation, f"{path}?{query}" if query else path, sent, self.body(operation)
 
     def any_value(self) -> str:
-        return self.random.choice([*self.victim.ids, str(self.own.school), str(self.own.collection), *STRANGE])
+        return self.random.choice(
+            [*self.victim.ids, str(self.own.school), str(self.own.collection), str(self.own.class_group), *STRANGE]
+        )
 
     def query(self, operation: Operation) -> Iterator[tuple[str, str]]:
         known = [each["name"] for each in operation.described.get("parameters", ()) if each["in"] == "query"]

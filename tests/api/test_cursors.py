@@ -26,6 +26,7 @@ from tests.world import Client, World
 
 ROWS = 23
 CHANCE = random.Random(20261120)
+COMPARISON = "/collection/{collection}/compare-with-booklist/{booklist}"
 SIZES = (1, 2, 7, 100, 1000)
 DAY = 24 * 3600
 
@@ -40,6 +41,7 @@ class Library:
     other_admin: Client
     school: str
     collection: str
+    program: Client
     booklist: str
     slug: str
 
@@ -58,7 +60,11 @@ class Listing:
 
     def at(self, library: Library) -> str:
         return self.path.format(
-            collection=library.collection, school=library.school, booklist=library.booklist, slug=library.slug
+            collection=library.collection,
+            school=library.school,
+            program=library.program.id,
+            booklist=library.booklist,
+            slug=library.slug,
         )
 
 
@@ -76,6 +82,16 @@ async def add_service_account(library: Library) -> None:
     await library.world.service("kiosk")
 
 
+async def add_key(library: Library) -> None:
+    await library.world.key(library.program)
+
+
+async def add_class(library: Library) -> None:
+    name = f"{CHANCE.choice(['Readers', 'readers', 'Écoliers', 'ZZ'])} {CHANCE.random()}"
+    answer = await library.admin.post(f"/school/{library.school}/class", json={"name": name})
+    assert answer.status_code == 200
+
+
 async def add_edition(library: Library) -> None:
     title = CHANCE.choice(["Matilda", "The Matilda Effect", "Matilda and Me", "Ein Matilda-Buch"])
     answer = await library.admin.post("/edition", json={"isbn": new_isbn(), "title": title})
@@ -89,6 +105,15 @@ async def add_item(library: Library) -> None:
     assert answer.status_code == 200
 
 
+async def add_refusal(library: Library) -> None:
+    reader = await library.world.public_reader()
+    assert (await reader.get(f"/school/{library.school}")).status_code == 403
+
+
+async def add_person(library: Library) -> None:
+    await library.world.public_reader(is_active=CHANCE.random() < 0.7)
+
+
 async def add_list(library: Library) -> None:
     """One that anybody may read, and one of the school."""
     slug = f"list-{CHANCE.randrange(10**12)}"
@@ -99,7 +124,7 @@ async def add_list(library: Library) -> None:
 
 
 async def add_work(library: Library) -> None:
-    """A work that the school holds, at the end of the list."""
+    """At the end of the list."""
     isbn = new_isbn()
     edition = (await library.admin.post("/edition", json={"isbn": isbn, "title": f"Work {isbn}"})).json()
     body = {"items": [{"action": "add", "work_id": int(edition["work_id"])}]}
@@ -113,17 +138,22 @@ LISTS = [
     Listing("events found", "/events?query=Huey&level=normal", lambda row: row["id"], add_event),
     Listing("event types", "/event-types", lambda row: row, add_event),
     Listing("service accounts", "/service-accounts", lambda row: row["id"], add_service_account),
+    Listing("keys", "/service-account/{program}/keys", lambda row: row["id"], add_key),
+    Listing("users", "/users", lambda row: row["id"], add_person),
+    Listing("users found", "/users?q=rob&type=public", lambda row: row["id"], add_person),
+    Listing("classes", "/classes", lambda row: row["id"], add_class),
+    Listing("classes found", "/classes?query=readers", lambda row: row["id"], add_class),
     Listing("editions", "/editions", lambda row: row["isbn"], add_edition),
     Listing("editions found", "/editions?query=matilda", lambda row: row["isbn"], add_edition),
     Listing("items", "/collection/{collection}/items", lambda row: row["id"], add_item),
     Listing("items found", "/collection/{collection}/items?query=matilda", lambda row: row["id"], add_item),
+    Listing("audit", "/audit", lambda row: row["id"], add_refusal),
+    Listing("audit found", "/audit?action=access.denied&outcome=refused", lambda row: row["id"], add_refusal),
     Listing("booklists", "/lists", lambda row: row["id"], add_list),
     Listing("booklists found", "/lists?list_type=School&sharing_type=private", lambda row: row["id"], add_list),
     Listing("works of a list", "/list/{booklist}", lambda row: row["work_id"], add_work),
     Listing("works with editions", "/list/{booklist}?enriched=true", lambda row: row["work_id"], add_work),
-    Listing(
-        "comparison", "/collection/{collection}/compare-with-booklist/{booklist}", lambda row: row["work_id"], add_work
-    ),
+    Listing("comparison", COMPARISON, lambda row: row["work_id"], add_work),
     Listing("items of a school", "/school/{school}/collection", lambda row: row["id"], add_item),
 ]
 FOR_ANYBODY = [
@@ -143,12 +173,13 @@ async def library(make_database: Callable[[], str]) -> AsyncIterator[Library]:
         world = World(database, http)
         school = await world.school()
         collection = await world.collection(school)
-        admin, other = await world.admin(), await world.admin()
-        slug = "the-list"
-        body = {"name": "Huey's", "type": "Huey", "sharing": "public", "slug": slug}
-        booklist = (await admin.post("/list", json=body)).json()["id"]
-        made = Library(world, app, admin, other, str(school.wriveted_identifier), str(collection.id), booklist, slug)
-        for add in (add_school, add_event, add_service_account, add_edition, add_item, add_list, add_work):
+        admin, other, program = await world.admin(), await world.admin(), await world.service("kiosk")
+        body = {"name": "Huey's", "type": "Huey", "sharing": "public", "slug": "the-list"}
+        booklist = (await admin.post("/list", json=body)).json()
+        ids = str(school.wriveted_identifier), str(collection.id)
+        made = Library(world, app, admin, other, *ids, program, booklist["id"], booklist["slug"])
+        adding = (add_school, add_event, add_service_account, add_key, add_class, add_person, add_edition, add_item)
+        for add in (*adding, add_list, add_work, add_refusal):
             for _ in range(ROWS):
                 await add(made)
         await add_ties(made)
@@ -192,6 +223,7 @@ def test_every_list_with_a_cursor_is_tested() -> None:
     names = {
         "collection_id": "collection",
         "wriveted_identifier": "school",
+        "service_account_id": "program",
         "booklist_identifier": "booklist",
         "booklist_slug": "slug",
     }

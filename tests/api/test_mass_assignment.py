@@ -9,13 +9,15 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.accounts.models import ServiceAccount
+from app.accounts.models import Educator, Parent, Reader, ServiceAccount, Student, SupporterReader, User
 from app.booklists.models import BookList
 from app.books.models import Edition, Work
+from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem, ReadingActivity
 from app.core.db import Base
 from app.events.models import Event
 from app.schools.models import School
+from app.service_accounts.models import ApiKey
 from tests.api.expectations import EXPECTED
 from tests.api.operations import WRITING, Operation, document
 from tests.api.shapes import body_schema, fields, options
@@ -44,8 +46,14 @@ SCHOOL = "SELECT to_jsonb(t) FROM schools t WHERE wriveted_identifier = :school"
 COLLECTION = "SELECT to_jsonb(t) FROM collections t WHERE id = :collection"
 ITEMS = "SELECT jsonb_agg(to_jsonb(t) ORDER BY id) FROM collection_items t WHERE collection_id = :collection"
 ACCOUNT = "SELECT to_jsonb(t) FROM service_accounts t WHERE id = :account"
+KEYS = "SELECT jsonb_agg(to_jsonb(t) ORDER BY id) FROM api_keys t WHERE service_account_id = :account"
 BARE = "SELECT count(*) FROM collections WHERE school_id = :bare"
+CLASSES = "SELECT count(*) FROM class_groups WHERE school_id = :school"
+CLASS = "SELECT to_jsonb(t) FROM class_groups t WHERE id = :class_group"
 EVENTS = "SELECT count(*) FROM events WHERE school_id = :school"
+STAFF = "SELECT count(*) FROM educators WHERE school_id = :school"
+PERSON = "SELECT to_jsonb(u) || to_jsonb(s) FROM users u JOIN students s USING (id) WHERE id = :student"
+LINK = "SELECT to_jsonb(t) FROM supporter_reader_association t WHERE reader_id = :student"
 ACTIVITY = "SELECT count(*) FROM collection_item_activity_log WHERE collection_item_id = :item"
 LISTS = "SELECT count(*) FROM book_lists WHERE school_id = :school"
 LIST = "SELECT to_jsonb(t) FROM book_lists t WHERE id = :list"
@@ -53,9 +61,13 @@ STRICT: dict[str, Written] = {
     "accounts_create_service_account": Written((ServiceAccount,)),
     "accounts_update_service_account": Written((ServiceAccount,), row=ACCOUNT),
     "accounts_rotate_service_account_credential": Written((ServiceAccount,), row=ACCOUNT),
+    "accounts_create_api_key": Written((ApiKey,), row=KEYS),
+    "accounts_rotate_api_key": Written((ApiKey,), row=KEYS),
     "schools_create": Written((School,)),
     "schools_create_many": Written((School,), at=(0,)),
     "schools_update": Written((School,), row=SCHOOL),
+    "classes_create": Written((ClassGroup,), row=CLASSES),
+    "classes_update": Written((ClassGroup,), row=CLASS),
     "collections_create": Written((Collection,), row=BARE),
     "collections_replace": Written((Collection,), row=COLLECTION),
     "collections_update": Written((Collection,), row=COLLECTION),
@@ -65,6 +77,10 @@ STRICT: dict[str, Written] = {
     "booklists_update": Written((BookList,), row=LIST),
     "editions_create": Written((Edition, Work)),
     "events_create_event": Written((Event,), row=EVENTS),
+    "users_create_user": Written((User, Reader, Student, Educator, Parent), row=STAFF),
+    "users_update_user": Written((User, Reader, Student, Educator, Parent), row=PERSON),
+    "users_mint_token": Written((User,), row=PERSON),
+    "users_link_supporter": Written((SupporterReader,), row=LINK),
 }
 BULK: dict[str, Written] = {
     "collections_replace_items": Written((CollectionItem,), at=(0,), row=ITEMS),
@@ -74,10 +90,8 @@ BULK: dict[str, Written] = {
     "collections_update": Written((CollectionItem,), at=("items", 0), row=ITEMS),
     "editions_add_many": Written((Edition, Work), at=(0,)),
 }
-OF_LMS = [name for name in STRICT if name.startswith("collections_") and name != "collections_log_activity"] + [
-    "schools_update",
-    "editions_create",
-]
+OF_LMS = [name for name in STRICT if name.startswith("collections_") and name != "collections_log_activity"]
+OF_LMS += ["schools_update", "editions_create"]
 """What a library system may do for its school at all."""
 NO_FIELDS = {"labels_compare"}
 """A list of ISBNs."""
@@ -136,6 +150,8 @@ async def row_of(world: World, written: Written, target: Target) -> Any:
         "bare": target.bare_school,
         "collection": target.collection,
         "account": target.service_account,
+        "student": target.student,
+        "class_group": target.class_group,
         "item": target.item,
         "list": target.booklist,
     }

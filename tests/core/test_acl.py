@@ -455,7 +455,7 @@ def test_the_permissions_of_a_class_are_those_its_rules_name(monkeypatch: pytest
     the_acl(monkeypatch, Shelf, (Allow, "role:admin", All), (Allow, "user:{owner}", ("read", "update")))
     the_acl(monkeypatch, Book, (Allow, Everyone, "borrow"), Inherit("shelf"))
     assert named_permissions(Book) == {"borrow", "read", "update"}
-    assert permissions_of(Book(shelf=Shelf()), {"role:admin"}) == {"borrow", "read", "update"}
+    assert permissions_of(Book(shelf=Shelf()), {"role:admin"}) == {"borrow", "create", "read", "update", "delete"}
     assert permissions_of(Book(shelf=Shelf(owner=1)), {"user:1"}) == {"read", "update"}
     assert permissions_of(Book(shelf=Shelf(owner=1)), {"user:1", Everyone}) == {"borrow", "read", "update"}
 
@@ -464,8 +464,11 @@ def test_an_explanation_names_the_deciding_entry_and_those_before_it(monkeypatch
     the_acl(monkeypatch, Shelf, (Allow, "role:admin", All), (Allow, Everyone, "list"), (Deny, "user:{owner}", "read"))
     told = explain(Shelf(owner=1), "read", {"user:1", Everyone})
     assert (told.allowed, told.decided_by) == (False, (Deny, "user:1", "read"))
+    assert told.rule == (Deny, "user:{owner}", "read")
     assert told.passed_over == ((Allow, "role:admin", All),)
-    assert explain(Shelf(), "read", {"user:1"}).decided_by is None
+    nobodys = explain(Shelf(), "read", {"user:1"})
+    assert (nobodys.allowed, nobodys.rule, nobodys.decided_by) == (False, None, None)
+    assert nobodys.passed_over == ((Allow, "role:admin", All), (Deny, "user:{owner}", "read"))
 
 
 def test_rules_are_read_from_the_class_and_composed() -> None:

@@ -25,6 +25,7 @@ from app.core.server_facts import server_objections as objections
 
 ROOT = Path(__file__).parents[2]
 KEY = hashlib.sha256(b"a key").hexdigest()
+DATA_KEY = hashlib.sha256(b"a data key").hexdigest()
 OTHER_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"another key").digest()).decode()
 PASSWORD = base64.urlsafe_b64encode(hashlib.sha256(b"a password").digest()).decode().rstrip("=")
 HOST = "db.hueybooks.com"
@@ -32,6 +33,7 @@ GOOD = {
     "DATABASE_URL": f"postgresql://wriveted_app:{PASSWORD}@{HOST}/wriveted?sslmode=verify-full",
     "WRIVETED_PUBLIC_URL": "https://api.hueybooks.com",
     "WRIVETED_TOKEN_KEYS": f"{KEY},{OTHER_KEY}",
+    "WRIVETED_DATA_KEYS": DATA_KEY,
     "WRIVETED_TOKEN_ISSUER": "https://api.hueybooks.com",
     "WRIVETED_TOKEN_AUDIENCE": "https://api.hueybooks.com/v1",
     "WRIVETED_CORS_ORIGINS": "https://app.hueybooks.com,https://hueybooks.com:8443",
@@ -72,6 +74,9 @@ INSECURE = [
     ("WRIVETED_TOKEN_KEYS", f"change-me-{OTHER_KEY}"),
     ("WRIVETED_TOKEN_KEYS", f"{KEY},{'0123456789abcdef' * 4}"),
     ("WRIVETED_TOKEN_KEYS", f"{KEY},{PASSWORD}"),
+    ("WRIVETED_DATA_KEYS", "0123456789abcdef" * 4),
+    ("WRIVETED_DATA_KEYS", f"change-me-{DATA_KEY}"),
+    ("WRIVETED_DATA_KEYS", f"{DATA_KEY},{PASSWORD}"),
     ("WRIVETED_TOKEN_ISSUER", "http://localhost:8000"),
     ("WRIVETED_TOKEN_ISSUER", "localhost"),
     ("WRIVETED_TOKEN_ISSUER", "https://127.0.0.1/v1"),
@@ -132,6 +137,13 @@ WRONG = [
     ("WRIVETED_TOKEN_KEYS", f'["{KEY}'),
     ("WRIVETED_TOKEN_KEYS", f'["{KEY}", 1234567890]'),
     ("WRIVETED_TOKEN_KEYS", ",,"),
+    ("WRIVETED_DATA_KEYS", MISSING),
+    ("WRIVETED_DATA_KEYS", DATA_KEY[:31]),
+    ("WRIVETED_DATA_KEYS", f"{DATA_KEY},{DATA_KEY}"),
+    ("WRIVETED_DATA_KEYS", KEY),
+    ("WRIVETED_DATA_KEYS", f"{DATA_KEY},{OTHER_KEY}"),
+    ("WRIVETED_STUDENT_TOKEN_LIFETIME", "PT13H"),
+    ("WRIVETED_CLASS_CODE_LIFETIME", "366 days"),
     ("WRIVETED_TOKEN_ISSUER", "https://api.huey books.com"),
     ("WRIVETED_TOKEN_AUDIENCE", "x" * 256),
     ("WRIVETED_PUBLIC_URL", "api.hueybooks.com"),
@@ -251,6 +263,7 @@ def test_all_problems_are_told_at_once() -> None:
     assert {problem.partition(": ")[0] for problem in found} == {
         *("WRIVETED_X", "A_EMULATOR_HOST", "WRIVETED_MAX_BODY", "WRIVETED_TOKEN_KEYS"),
         *("DATABASE_URL", "WRIVETED_PUBLIC_URL", "WRIVETED_TOKEN_ISSUER", "WRIVETED_TOKEN_AUDIENCE"),
+        "WRIVETED_DATA_KEYS",
     }
 
 
@@ -435,6 +448,7 @@ SOUND: dict[str, Any] = {
     "superuser": False,
     "bypasses_rls": False,
     "owns_tables": False,
+    "changes_audit": False,
     "fsync": True,
     "synchronous_commit": True,
     "max_connections": 97,
@@ -454,6 +468,7 @@ def test_sound_server_meets_no_objection() -> None:
         ({"superuser": True}, "superuser"),
         ({"bypasses_rls": True}, "row-level security"),
         ({"owns_tables": True}, "owns tables"),
+        ({"changes_audit": True}, "change the audit"),
         ({"fsync": False}, "fsync"),
         ({"synchronous_commit": False}, "synchronous_commit"),
         ({"connections": 98}, "max_connections"),

@@ -15,10 +15,18 @@ from pydantic import BaseModel
 from sqlalchemy.exc import IntegrityError
 
 from app.core import log
+from app.core.api_keys import ApiKeys
 from app.core.requests import RawBody, bulk
 from tests.core.apps import call, doors, make_app
 
-CANARIES = ("Zoe Canary", "zoe.canary@school.test", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2ln", "canary-code")
+KEY = ApiKeys("production").make().text
+CANARIES = (
+    "Zoe Canary",
+    "zoe.canary@school.test",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2ln",
+    "canary-code",
+    KEY,
+)
 CANARY = " ".join(CANARIES)
 router = doors()
 
@@ -52,7 +60,8 @@ async def fails(how: str, request: Request) -> None:
         logging.getLogger("some.library").error("said %s", CANARY)
         logging.getLogger("uvicorn.error").error("said %s", CANARIES[1])
     if how == "careless":
-        log.get_logger().error(f"deleted {CANARY}", name=CANARY, reason=CANARY, account=CANARIES[2], body=CANARIES)
+        fields = {"name": CANARY, "reason": CANARY, "account": CANARIES[2], "subject": KEY, "body": CANARIES}
+        log.get_logger().error(f"deleted {CANARY}", **fields)
     raise ValueError(CANARY)
 
 

@@ -12,8 +12,10 @@ import httpx
 import pytest
 import uvicorn
 
+from app.core.api_keys import SCANNED
 from app.core.config import Settings
 from app.core.db import Database
+from app.core.scopes import Scope
 from app.main import create_public_app
 from tests.world import World
 
@@ -54,9 +56,16 @@ async def test_the_guide_for_library_systems_runs(fresh_settings: Settings, monk
     database = Database(fresh_settings)
     world = World(database)
     school = await world.school("Annandale North Public School")
-    lms = await world.lms(school)
+    lms, admin = await world.lms(school), await world.admin()
     await database.dispose()
     with serving(fresh_settings) as address:
         monkeypatch.setenv("HUEY_API", address)
         monkeypatch.setenv("HUEY_TOKEN", lms.token)
+        monkeypatch.setenv("HUEY_ADMIN_TOKEN", admin.token)
         assert await asyncio.to_thread(run, "lms-guide.md") > 5
+
+
+def test_the_guide_tells_scanners_what_to_look_for_and_integrators_every_scope() -> None:
+    text = (DOCS / "lms-guide.md").read_text(encoding="utf-8")
+    assert f"```\n{SCANNED}\n```" in text
+    assert {scope for scope in Scope if f"`{scope}`" not in text} == set()

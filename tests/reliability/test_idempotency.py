@@ -55,6 +55,9 @@ async def door_of(world: World, operation: str) -> Door:
     match operation:
         case "schools_create":
             return Door(admin, "POST", "/school", new_school, new_school | {"name": "Another"})
+        case "classes_create":
+            path, given = f"/school/{school.wriveted_identifier}/class", {"name": "3B"}
+            return Door(admin, "POST", path, given, given | {"name": "4A"})
         case "schools_create_many":
             return Door(admin, "POST", "/schools", [new_school], [new_school, new_school])
         case "editions_create":
@@ -89,6 +92,7 @@ async def door_of(world: World, operation: str) -> Door:
 DOORS = (
     "schools_create",
     "schools_create_many",
+    "classes_create",
     "editions_create",
     "editions_add_many",
     "events_create_event",

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
+from app.audit.models import AuditRow
 from app.core.config import Settings
 from app.events.models import Event
 from app.service_accounts import commands
@@ -102,3 +103,57 @@ async def test_a_service_account_without_a_name_is_not_created(run: Run) -> None
     result = await run("service-account", "create", "--type", "lms", "--name", " ")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "name" in result.stderr
+
+
+async def test_a_key_is_made_and_is_all_that_is_printed(run: Run, world: World) -> None:
+    school = await world.school()
+    lms = await world.lms(school)
+    result = await run(
+        *("service-account", "key", "--account", lms.id, "--name", "Push", "--days", 7),
+        *("--scope", "schools:read", "--scope", "collections:write", "--school", school.wriveted_identifier),
+    )
+    assert result.exit_code == 0, result.output
+    key = Client(lms.http, lms.id, result.stdout.strip())
+    assert (await key.get(f"/school/{school.wriveted_identifier}")).status_code == 200
+    (shown,) = (await (await world.admin()).get(f"/service-account/{lms.id}/keys")).json()
+    assert (shown["name"], shown["scopes"]) == ("Push", ["collections:write", "schools:read"])
+    assert shown["schools"] == [str(school.wriveted_identifier)]
+    lifetime = datetime.fromisoformat(shown["expires_at"]) - datetime.fromisoformat(shown["created_at"])
+    assert lifetime == timedelta(days=7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--scope", "users:read"], 2),
+        (["--scope", "books:read", "--days", 366], 2),
+        ([], 2),
+        (["--scope", "books:read", "--school", UUID(int=9)], 1),
+    ],
+)
+async def test_no_key_that_an_account_may_not_have(run: Run, world: World, arguments: list[object], code: int) -> None:
+    lms = await world.lms()
+    result = await run("service-account", "key", "--account", lms.id, "--name", "Push", *arguments)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr
+    assert (await (await world.admin()).get(f"/service-account/{lms.id}/keys")).json() == []
+
+
+@pytest.mark.parametrize("known_by", ["public id", "whole key"])
+async def test_a_leaked_key_is_revoked_by_what_is_known_of_it(run: Run, world: World, known_by: str) -> None:
+    key, other = [await world.key(await world.lms()) for _ in range(2)]
+    public_id = key.token.split("_")[1]
+    result = await run("service-account", "revoke-key", public_id if known_by == "public id" else key.token)
+    assert (result.exit_code, result.stdout.strip()) == (0, public_id), result.output
+    assert [(await each.get("/auth/me")).status_code for each in (key, other)] == [401, 200]
+    async with world.session() as session:
+        query = select(AuditRow).where(AuditRow.subject == f"service_account:{key.id}")
+        (row,) = await session.scalars(query)
+    assert (row.action, row.actor, row.details["public_id"]) == ("api_key.revoked", None, public_id)
+
+
+@pytest.mark.parametrize("unknown", ["abcdefgh", "wrlive_abcdefgh_x", "_", "wrlive"])
+async def test_an_unknown_key_is_not_revoked(run: Run, unknown: str) -> None:
+    result = await run("service-account", "revoke-key", unknown)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no such key" in result.stderr

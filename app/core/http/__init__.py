@@ -11,6 +11,9 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from app.core import log
+from app.core.acquaintances import Acquaintances
+from app.core.api_keys import ApiKeys
+from app.core.attempts import Attempts
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.guards import Authenticate
@@ -21,6 +24,7 @@ from app.core.http.openapi import check_names, describe
 from app.core.http.switchboard import Switchboard
 from app.core.ratelimit import RateLimiter
 from app.core.requests import Door
+from app.core.sealing import Vault
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -51,8 +55,8 @@ def create_app(
     """An app of these routers, all of whose routes are `Door`s, within the limits that hold everywhere.
 
     With a `database` it also counts requests, tells its version and whether it is ready; with `docs` it shows
-    its documentation to everybody. `app.state` holds what the guards need: settings, database, limiter,
-    authenticate, readiness; whoever calls this adds `tokens`.
+    its documentation to everybody. `app.state` holds what the guards need: settings, database, vault, limiter,
+    attempts, API keys, acquaintances, authenticate, readiness; whoever calls this adds `tokens`.
     """
     log.configure(settings.log_level)
     app = _Application(
@@ -67,11 +71,15 @@ def create_app(
     )
     app.state.settings = settings
     app.state.database = database
+    app.state.vault = Vault.of(settings)
     app.state.authenticate = authenticate
     app.state.readiness = health.Readiness(database)
     served = [*health.probes(), *(pages(app) if docs else ())]
     if database is not None:
         app.state.limiter = RateLimiter(database, settings)
+        app.state.attempts = Attempts(database, settings)
+        app.state.api_keys = ApiKeys(settings.environment)
+        app.state.acquaintances = Acquaintances()
         routers = [*routers, health.router]
     served += [_door(route) for router in routers for route in router.routes]
     app.router = Switchboard(served, lifespan=_serving(lifespan))

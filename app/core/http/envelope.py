@@ -16,6 +16,7 @@ from app.core import log
 from app.core.config import Settings
 from app.core.errors import HeadersTooLarge, Malformed, TooLarge, UrlTooLong
 from app.core.http.problems import answer
+from app.core.http.refusals import tell
 from app.core.requests import BODY, Body
 
 Header: TypeAlias = tuple[bytes, bytes]
@@ -103,6 +104,7 @@ class Envelope:
             status = status or CLOSED_BY_CLIENT
         except Exception as error:  # noqa: BLE001  the last resort: the caller gets a problem, whatever it was
             response = answer(scope, error, self.public_url)
+            await tell(scope, error)
             if not status:
                 await response(scope, receive, reply)
         finally:

@@ -9,6 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from app.core import scopes
 from app.core.errors import REGISTRY
 from app.core.http.problems import MEDIA_TYPE
 
@@ -48,6 +49,17 @@ HEADERS: dict[int, dict[str, Any]] = {
     503: {"Retry-After": SECONDS},
 }
 """The headers that come with every answer of a status."""
+API_KEY = "ApiKey"
+SCHEMES: dict[str, Any] = {
+    API_KEY: {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Api-Key",
+        "description": "A service account's API key, `<environment>_<8 characters>_<32 characters>`. It may be sent as "
+        "`Authorization: Bearer <key>` instead; a request with two credentials is refused. `x-required-scope` "
+        "names the scope that an operation needs.",
+    }
+}
 LINK: dict[str, Any] = {
     "description": 'The next page, while there may be one: `<…>; rel="next"`.',
     "schema": {"type": "string"},
@@ -83,6 +95,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
             statuses |= _complete(operations[method.lower()], route, method)
     components = document.setdefault("components", {})
     components["responses"] = {f"Problem{status}": _response(status) for status in sorted(statuses)}
+    if "securitySchemes" in components:
+        components["securitySchemes"] |= SCHEMES
     schemas = components.setdefault("schemas", {})
     for name in FASTAPI_ERRORS:
         schemas.pop(name, None)
@@ -115,12 +129,17 @@ def _complete(operation: dict[str, Any], route: APIRoute, method: str) -> set[in
     asked = list(dict.fromkeys(permissions(route.dependant)))
     if asked:
         operation["x-required-permission"] = ", ".join(asked)
+    scope = scopes.needed(route, method)
+    if "security" in operation and scope is not None:
+        operation["security"] = [*operation["security"], {API_KEY: []}]
+        if scope != scopes.ANY:
+            operation["x-required-scope"] = scope
     has_body = "requestBody" in operation
     parameters = {parameter["name"].lower() for parameter in operation.get("parameters", ())}
     applies = {
         400: has_body or "cursor" in parameters,
-        401: "security" in operation,
-        403: bool(asked),
+        401: "security" in operation or "401" in operation["responses"],
+        403: "security" in operation,
         404: "{" in route.path_format,
         408: has_body,
         409: method in UNSAFE,

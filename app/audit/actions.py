@@ -1,0 +1,33 @@
+"""The words of the audit: every action that is put on record, and what it says."""
+
+DENIED = "access.denied"
+VIEWED = "user.viewed"
+
+ACTIONS = {
+    DENIED: "an account was refused what it may not do (403), with the permission or the fields",
+    "api_key.created": "a service account got an API key",
+    "api_key.revoked": "an API key was revoked",
+    "api_key.rotated": "an API key was replaced by a new one",
+    "class_code.rotated": "a class got a new code to join by",
+    "school.deleted": "a school was deleted",
+    "school.state_changed": "a school was made active, inactive or pending",
+    "school.terms_accepted": "the terms of use were accepted for a school",
+    "service_account.created": "a service account was made",
+    "service_account.deactivated": "a service account was deactivated",
+    "service_account.rotated": "a service account got a new token",
+    "service_account.updated": "a service account was changed",
+    "session.ended": "one sign-in of a person was ended",
+    "sessions.ended": "all sign-ins of a person were ended",
+    "sign_in.refused": "somebody tried to sign in and could not",
+    "sign_in.succeeded": "a person signed in",
+    "token.minted": "a token was made to act as another account",
+    "user.created": "a person's account was made",
+    "user.deactivated": "a person's account was deactivated",
+    "user.deleted": "a person's account was deleted",
+    "user.email_changed": "a person's e-mail address was changed",
+    "user.reactivated": "a person's account was made active again",
+    "user.rights_changed": "a person's rights were changed",
+    "user.type_changed": "a person's account became one of another kind",
+    VIEWED: "somebody else than the child or a parent looked at a child's record",
+}
+"""In the order of the alphabet."""
