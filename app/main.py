@@ -9,6 +9,8 @@ from fastapi import FastAPI
 
 from app.access import routes as access
 from app.accounts.authenticate import authenticate
+from app.adapters.firebase import Firebase
+from app.adapters.firebase_emulator import FirebaseEmulator
 from app.audit import routes as audit
 from app.audit.refusals import record_refusal
 from app.booklists import routes as booklists
@@ -25,6 +27,7 @@ from app.people import routes as people
 from app.schools import routes as schools
 from app.service_accounts import routes as service_accounts
 from app.sign_in import routes as sign_in
+from app.sign_in.proof import IdentityVerifier
 
 DESCRIPTION = """Helps children find books that they will love, out of the books that their own school library holds.
 
@@ -52,10 +55,13 @@ ROUTERS = (
 def create_public_app(settings: Settings, *, database: Database | None = None) -> FastAPI:
     """The public application on these settings. A database that is handed in stays open when the application ends."""
     own = Database(settings) if database is None else database
+    identities = identity_verifier(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        if identities is not None:
+            await identities.close()
         if database is None:
             await own.dispose()
 
@@ -71,8 +77,16 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
         lifespan=lifespan,
     )
     app.state.tokens = Tokens.of(settings)
+    app.state.identities = identities
     app.state.record_refusal = partial(record_refusal, own)
     return app
+
+
+def identity_verifier(settings: Settings) -> IdentityVerifier | None:
+    """Who reads the tokens of the sign-in provider; None where none is set up, which production does not allow."""
+    if settings.firebase_project_id is None:
+        return None
+    return Firebase(settings) if settings.firebase_emulator_host is None else FirebaseEmulator(settings)
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -12,6 +12,7 @@ from app.accounts.principals import ANY_ACTIVE, HOLDINGS_OF_USER, LINKS_OF_SERVI
 from app.audit.actions import ACTIONS
 from app.core.acl import Acl, All, Inherit, Permissions, Rule
 from app.core.config import Settings
+from app.core.guards import get_caller
 from app.core.migrations import ROOT
 from app.core.requests import Door
 from app.main import create_public_app
@@ -39,6 +40,7 @@ AUDIT = """# The audit
 What is put on record, in rows that nobody changes: `GET /v1/audit`. A row names who acted, who stood behind them with a
 minted token, whom or what it concerns, and ids and names of fields, never a person's data.
 """
+GUARD = get_caller.scheme_name
 NOBODY = "nobody"
 ANY_SETTINGS = Settings(
     environment="test",
@@ -141,7 +143,8 @@ def _doors(app: FastAPI) -> Iterator[str]:
         for method in sorted(route.methods or ()):
             operation = described[route.path][method.lower()]
             asked = operation.get("x-required-permission")
-            anybody = "any active account" if operation.get("security") else "nothing: it is public"
+            guarded = any(GUARD in each for each in operation.get("security", ()))
+            anybody = "any active account" if guarded else "nothing: it is public"
             yield f"| `{method} {route.path}` | {asked or anybody} | {_scope(operation)} |"
 
 

@@ -20,6 +20,9 @@ from app.main import ROUTERS
 APP = Path(__file__).parent.parent / "app"
 SOURCES = sorted(APP.rglob("*.py"))
 PUBLIC = {
+    "GET /v1/auth/firebase",
+    "POST /v1/auth/firebase",
+    "POST /v1/auth/refresh",
     "GET /v1/public-list/{booklist_slug}",
     "GET /v1/public-lists",
     "GET /v1/school/{wriveted_identifier}/exists",

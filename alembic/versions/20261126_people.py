@@ -99,6 +99,7 @@ def upgrade() -> None:
             ["user_id"], ["users.id"], name=op.f("fk_identities_user_id_users"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("issuer", "subject", name=op.f("pk_identities")),
+        sa.UniqueConstraint("issuer", "user_id", name=op.f("uq_identities_issuer_user_id")),
     )
     op.create_index(op.f("ix_identities_user_id"), "identities", ["user_id"], unique=False)
     op.create_table(

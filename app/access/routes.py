@@ -10,7 +10,9 @@ from app.access.schemas import AccessExplanation
 from app.access.service import Question
 from app.core.db import Session
 from app.core.guards import Caller
+from app.core.openapi import problem
 from app.core.requests import Door
+from app.core.scopes import opens_to_any_key
 
 router = APIRouter(prefix="/v1", tags=["access"], route_class=Door)
 
@@ -19,7 +21,14 @@ UUID_TEXT = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 AccountName = Annotated[str, StringConstraints(pattern=f"^(user|service_account):{UUID_TEXT}$")]
 
 
-@router.get("/access/explain")
+@router.get(
+    "/access/explain",
+    responses={
+        403: problem("`account` is another account, and you are no administrator."),
+        404: problem("There is no such object or account, or you may not read it."),
+    },
+)
+@opens_to_any_key
 async def explain(
     caller: Caller,
     session: Session,
@@ -27,7 +36,8 @@ async def explain(
     resource: Annotated[str, Query(max_length=40, description="What kind of object, such as `Collection`.")],
     id: Annotated[str, Query(max_length=64, description="Which one: its UUID, number or ISBN.")],  # noqa: A002
     account: Annotated[
-        AccountName | None, Query(description="Administrators only: of whom, as `user:<id>` or `service_account:<id>`.")
+        AccountName | None,
+        Query(description="Administrators only, and with a token: of whom, as `user:<id>` or `service_account:<id>`."),
     ] = None,
 ) -> AccessExplanation:
     """Whether you may do something with an object that you can read, and which rule says so.

@@ -30,12 +30,13 @@ class Question(NamedTuple):
 async def explain_access(session: AsyncSession, account: Account, asked: Question) -> AccessExplanation:
     """The answer with its reasons.
 
-    Who may not read the object is answered as if there were none, and only an admin asks about another account:
-    ``NotFound``, ``FieldForbidden``.
+    Who may not read the object is answered as if there were none, and only an admin asks about another account, and
+    not with a key: ``NotFound``, ``FieldForbidden``.
     """
     about = asked.account or account.subject
-    if about != account.subject and not account.is_admin:
-        raise FieldForbidden(errors=[FieldError("/query/account", "field_forbidden", "Administrators only.")])
+    if about != account.subject and (not account.is_admin or account.scopes is not None):
+        why = "Administrators only, and with a token."
+        raise FieldForbidden(errors=[FieldError("/query/account", "field_forbidden", why)])
     model = model_called(asked.resource)
     found = await find(session, model, asked.id)
     if found is None or not (account.is_admin or may(found, "read", account.principals)):

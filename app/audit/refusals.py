@@ -48,7 +48,7 @@ async def record_refusal(database: Database, refused: Refused) -> None:
 
 def _circumstances(refused: Refused) -> dict[str, object]:
     """What was asked, in names and ids; what stands in the path and is no id is left out."""
-    said = {name: refused.problem.extra.get(name) for name in ("permission", "resource")}
+    said = {name: refused.problem.extra.get(name) for name in ("permission", "resource", "scope")}
     fields = [fault.pointer for fault in refused.problem.errors[:MOST_FIELDS]]
     path = {name: value for name, value in refused.path.items() if name.endswith(IDS) and _identifier.fullmatch(value)}
     found = {"operation": refused.operation, "fields": fields, "path": path, **said}

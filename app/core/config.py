@@ -45,7 +45,10 @@ Listed = Annotated[tuple[str, ...], BeforeValidator(faults.listed)]
 Url = Annotated[str, AfterValidator(lambda url: url.rstrip("/")), faults.held_to(faults.url_faults)]
 Party = Annotated[str, Field(pattern=r"^\S{1,255}$"), faults.held_to(faults.party_faults)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], faults.held_to(faults.log_faults)]
-NOTHING, HOUR, DAY, YEAR = timedelta(0), timedelta(hours=1), timedelta(days=1), timedelta(days=365)
+NOTHING, MINUTE, HOUR = timedelta(0), timedelta(minutes=1), timedelta(hours=1)
+DAY, YEAR = timedelta(days=1), timedelta(days=365)
+CERTIFICATES = "https://www.googleapis.com/robot/v1/metadata/x509/securetoken@system.gserviceaccount.com"
+ACCOUNTS = "https://identitytoolkit.googleapis.com"
 KIB, MIB = 1024, 1024 * 1024
 
 
@@ -91,6 +94,35 @@ class Settings(BaseSettings):
     class_code_lifetime: timedelta = Field(YEAR, gt=NOTHING, le=YEAR, description="Of a class's code, then rotate it.")
     service_token_lifetime: timedelta = Field(YEAR, gt=NOTHING, le=YEAR, description="A service account's.")
     minted_token_lifetime: timedelta = Field(HOUR, gt=NOTHING, le=DAY, description="One that an admin mints.")
+    access_token_lifetime: timedelta = Field(
+        MINUTE * 15, gt=NOTHING, le=MINUTE * 15, description="An access token's beside a refresh token."
+    )
+    session_lifetime: timedelta = Field(
+        30 * DAY, gt=NOTHING, le=30 * DAY, description="Then one signs in again, however often a session was renewed."
+    )
+    student_session_lifetime: timedelta = Field(12 * HOUR, gt=NOTHING, le=12 * HOUR, description="The same of a pupil.")
+
+    firebase_project_id: Annotated[str | None, faults.held_to(faults.project_faults)] = Field(
+        None, validate_default=True, description="The Firebase project whose ID tokens are exchanged here."
+    )
+    firebase_providers: Annotated[Listed, faults.held_to(faults.provider_faults)] = Field(
+        ("google.com", "apple.com", "microsoft.com", "password"), description="Ways to sign in there that count here."
+    )
+    firebase_staff_sign_in_age: timedelta = Field(
+        12 * HOUR, gt=NOTHING, le=12 * HOUR, description="Longest since staff last signed in there."
+    )
+    firebase_check_revoked: bool = Field(
+        False, description="Ask Firebase at each exchange whether the account is disabled or signed out."
+    )
+    firebase_certificates_url: Annotated[Url, faults.held_to(faults.only_googles(CERTIFICATES))] = Field(
+        CERTIFICATES, description="Where the certificates of ID tokens are fetched; production takes no other."
+    )
+    firebase_accounts_url: Annotated[Url, faults.held_to(faults.only_googles(ACCOUNTS))] = Field(
+        ACCOUNTS, description="Where accounts are looked up; production takes no other."
+    )
+    firebase_emulator_host: Annotated[str | None, faults.held_to(faults.emulator_faults)] = Field(
+        None, description="host:port of an Auth emulator, whose unsigned tokens are taken instead; never in production."
+    )
 
     cors_origins: Annotated[Listed, faults.held_to(faults.origin_faults)] = Field(
         (), description="Exact origins whose pages may call the public API."
@@ -168,7 +200,7 @@ def _environment_problems(environ: Mapping[str, str]) -> Iterator[str]:
         yield f"{name}: is not a setting" + (f"; did you mean {near[0]}?" if near else "")
     if environ.get(VARIABLES["environment"]) not in {"development", "test"}:
         for name in sorted(name for name, value in environ.items() if value):
-            if name.upper().endswith("_EMULATOR_HOST"):
+            if name.upper().endswith("_EMULATOR_HOST") and name not in known:
                 yield f"{name}: an emulator verifies nothing; it may not be set in production"
             if name in DEBUGGING:
                 yield f"{name}: debugging may not be on in production"

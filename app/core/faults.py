@@ -29,6 +29,9 @@ NOT_PUBLIC = frozenset({"localhost", "localdomain", "local", "test", "invalid", 
 NETWORK_BITS = 8
 SIZE = re.compile(r"\A[0-9]++(?:\.[0-9]++)? ?(?:[kKMG]i?)?B?\Z")
 HOST_LABEL = re.compile(r"\A[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+PROJECT = re.compile(r"\A[a-z][a-z0-9-]{4,28}[a-z0-9]\Z")
+PROVIDER = re.compile(r"\A[a-z][a-z0-9.-]{1,60}\Z")
+HOST_AND_PORT = re.compile(r"\A[A-Za-z0-9.-]{1,253}:[0-9]{1,5}\Z")
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "replace", "example", "sample", "default")
 SAMPLE_WORDS = (*PLACEHOLDERS, "secret", "passw", "insecure", "wriveted")
 # The ids of keys that everybody knows: the tutorials of FastAPI and Flask, and RFC 7515, A.1.
@@ -215,3 +218,38 @@ def internal_account_faults(account: str | None, data: Mapping[str, Any]) -> Ite
         yield "goes with WRIVETED_INTERNAL_AUDIENCE: set both or neither"
     if account is not None and production(data) and not account.endswith(".gserviceaccount.com"):
         yield "has to be the address of a Google service account"
+
+
+def project_faults(project: str | None, data: Mapping[str, Any]) -> Iterator[str]:
+    if project is None:
+        if production(data):
+            yield "is not set"
+    elif not PROJECT.fullmatch(project):
+        yield "is not the id of a project, such as huey-books-prod"
+
+
+def provider_faults(providers: tuple[str, ...], data: Mapping[str, Any]) -> Iterator[str]:
+    for position, provider in enumerate(providers, start=1):
+        if provider in {"anonymous", "custom"} or not PROVIDER.fullmatch(provider):
+            yield f"entry {position} proves nobody's identity"
+
+
+def only_googles(address: str) -> Faults:
+    """Whether a URL is Google's own, which production insists on; elsewhere it may be any."""
+
+    def check(url: str, data: Mapping[str, Any]) -> Iterator[str]:
+        if production(data) and url != address:
+            yield "has to be Google's own in production"
+
+    return check
+
+
+def emulator_faults(host: str | None, data: Mapping[str, Any]) -> Iterator[str]:
+    if host is None:
+        return
+    if production(data):
+        yield "an emulator verifies nothing; it may not be set in production"
+    if not HOST_AND_PORT.fullmatch(host):
+        yield "has to be host:port"
+    if data.get("firebase_project_id") is None:
+        yield "goes with WRIVETED_FIREBASE_PROJECT_ID"

@@ -1,4 +1,4 @@
-"""How a bulk body, which is not parsed by FastAPI, is documented."""
+"""What FastAPI cannot know by itself: the body that a bulk door parses, and a refusal that a service makes."""
 
 from typing import Any
 
@@ -11,6 +11,14 @@ def json_body(shape: Any, description: str, example: Any) -> dict[str, Any]:
     definitions = schema.pop("$defs", {})
     content = {"schema": _inlined(schema, definitions), "example": example}
     return {"requestBody": {"required": True, "description": description, "content": {"application/json": content}}}
+
+
+def problem(description: str) -> dict[str, Any]:
+    """A refusal, for ``responses``."""
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
 
 
 def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:

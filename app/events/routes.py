@@ -1,7 +1,7 @@
 """The doors of events."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
@@ -11,6 +11,7 @@ from app.core.db import Session
 from app.core.guards import Caller
 from app.core.idempotency import Idempotent
 from app.core.include import Include
+from app.core.openapi import problem
 from app.core.paging import Pages
 from app.core.requests import Door
 from app.core.schemas import Moment
@@ -25,14 +26,6 @@ from app.events.schemas import (
 )
 
 router = APIRouter(prefix="/v1", tags=["events"], route_class=Door)
-
-
-def problem(description: str) -> dict[str, Any]:
-    """A refusal, for the documentation."""
-    return {
-        "description": description,
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
 
 
 ADMINS_ONLY = problem("Something in it is for administrators, or for those whom it is about (`permission`, `errors`).")

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, func, text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.acl import Acl, All, Allow
@@ -11,9 +11,11 @@ from app.core.db import Base
 
 
 class Identity(Base):
-    """Whom a provider knows by (issuer, subject): the one key of a person who signs in there."""
+    """Whom a provider knows by (issuer, subject): the one key of a person who signs in there. An account has one of
+    each issuer, so that a second subject with the same e-mail address never comes to it."""
 
     __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("issuer", "user_id"),)
 
     issuer: Mapped[str] = mapped_column(String(255), primary_key=True)
     subject: Mapped[str] = mapped_column(String(128), primary_key=True)

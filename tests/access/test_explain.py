@@ -17,6 +17,7 @@ from app.core.acl import explain, may
 from app.core.db import Database
 from app.core.errors import NotFound
 from app.core.resources import snake, subject_of
+from app.core.scopes import Scope
 from app.events.models import Event, EventLevel
 from app.schools.models import School, SchoolState
 from tests.access.test_matrix import accounts, build
@@ -235,6 +236,25 @@ async def test_nobody_else_asks_about_another_account(world: World) -> None:
     assert answer.json()["errors"][0]["pointer"] == "/query/account"
     own = await admin_of_school.get("/access/explain", params=query | {"account": f"user:{admin_of_school.id}"})
     assert own.status_code == 200
+
+
+async def test_key_asks_about_itself_and_is_told_what_else_narrows_it(world: World) -> None:
+    school, other = await world.school(), await world.school()
+    lms = await world.lms(school, other)
+    key = await world.key(lms, Scope.SCHOOLS_READ, school_ids=[school.wriveted_identifier])
+    told = await ask(key, "update", "School", school.wriveted_identifier)
+    assert (told["allowed"], told["account"]) == (True, f"service_account:{lms.id}")
+    assert told["scopes"] == ["schools:read"]
+    assert f"lms:{other.wriveted_identifier}" not in told["principals"]
+    hidden = await key.get("/access/explain", params=question("read", "School", other.wriveted_identifier))
+    assert hidden.status_code == 404
+
+
+async def test_key_of_an_admin_asks_about_nobody_else(world: World) -> None:
+    school, reader = await world.school(), await world.public_reader()
+    key = await world.key(await world.service("backend"))
+    query = question("read", "School", school.wriveted_identifier) | {"account": f"user:{reader.id}"}
+    assert (await key.get("/access/explain", params=query)).json()["code"] == "field_forbidden"
 
 
 @pytest.mark.parametrize(

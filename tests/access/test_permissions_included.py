@@ -13,7 +13,7 @@ from app.collections.models import Collection, CollectionItem
 from app.core.acl import permissions_of
 from app.events.models import Event, EventLevel
 from tests.books.catalogue import new_isbn
-from tests.collections.shelves import HUNGER_GAMES, Library, library
+from tests.collections.shelves import Library, library
 from tests.oracle import oracle
 from tests.world import Client, World
 
@@ -44,7 +44,7 @@ class Place:
 @pytest_asyncio.fixture(loop_scope="session")
 async def place(world: World) -> Place:
     mine = await library(world)
-    await mine.replace([{"isbn": HUNGER_GAMES}, {"info": {"title": "Our School"}}])
+    await mine.replace([{"isbn": new_isbn()}, {"info": {"title": "Our School"}}])
     collection = await mine.id()
     school, word, isbn = mine.school.wriveted_identifier, uuid4().hex, new_isbn()
     async with world.session() as session:

@@ -20,11 +20,11 @@ class Asked:
     query: Callable[[Target], dict[str, str]] = lambda target: {}
 
     def granted_to(self, account: Row, target: Target) -> bool:
-        return decide(self.resource, self.permission, account, row_of(self.resource, target))
+        return decide(self.resource, self.permission, account, row_of(self.resource, target, account))
 
 
-def row_of(resource: str, target: Target) -> Row:
-    """The row of a resource that a target stands for."""
+def row_of(resource: str, target: Target, account: Row) -> Row:
+    """The row of a resource that a target stands for, or that the account itself does."""
     collection = {"school": target.school}
     rows: dict[str, Row] = {
         "ClassGroup": {"id": target.class_group, "school": target.school},
@@ -34,6 +34,8 @@ def row_of(resource: str, target: Target) -> Row:
         "BookList": {"type": "School", "sharing": "restricted", "school": target.school},
         "ReadingActivity": {"reader": target.student, "school": target.bare_school},
         "ServiceAccount": {"schools": [target.school]},
+        "OwnAccount": {"user": account["id"]},
+        "SignInSession": {"user": target.student},
         "Student": {"id": target.student, "school": target.bare_school},
         "Educator": {"school": target.school},
         "Event": {"school": target.school, "title": "Huey: Book reviewed", "level": "normal"},
@@ -70,6 +72,15 @@ EXPECTED: dict[str, Asked | None] = {
     "sign_in_get_current_account": ANY_ACTIVE,
     "sign_in_use_class_code": None,
     "sign_in_register_student": None,
+    "sign_in_exchange_firebase_token": None,
+    "sign_in_begin_firebase_session": None,
+    "sign_in_refresh": None,
+    "sign_in_change_email": Asked("OwnAccount", "update", lambda target: {"id_token": "none"}),
+    "sign_in_list_sessions": Asked("OwnAccount", "read"),
+    "sign_in_end_session": Asked("SignInSession", "delete"),
+    "sign_in_log_out": Asked("OwnAccount", "delete"),
+    "sign_in_log_out_everywhere": Asked("OwnAccount", "delete"),
+    "sign_in_end_sessions_of_user": Asked("SignInSession", "delete"),
     "accounts_get_service_accounts": ANY_ACTIVE,
     "accounts_create_service_account": Asked(
         "ServiceAccount",
@@ -176,3 +187,11 @@ NAMED_IN_BODY = {
 """Operations whose school stands in the body: one that does not exist is a fault of the input (422)."""
 NO_CONTENT = {"users_delete_user", "users_unlink_supporter"}
 """Operations that answer 204."""
+
+PROVEN_IN_REQUEST = {
+    "sign_in_exchange_firebase_token",
+    "sign_in_begin_firebase_session",
+    "sign_in_refresh",
+    "sign_in_change_email",
+}
+"""Operations that want a proof of who it is in the request itself, which is none here: 401, whoever may ask."""

@@ -22,6 +22,7 @@ from app.core.text import fold
 from app.people.schemas import ListType
 from app.schools.models import School, SchoolState
 from app.service_accounts.models import ApiKey
+from app.sign_in.models import SignInSession
 from tests.api.operations import Operation
 from tests.world import HOUR, Client, World
 
@@ -31,8 +32,8 @@ Row = Mapping[str, Any]
 @dataclass(frozen=True)
 class Target:
     """A school with a collection of one book, a class, a list that it shares with its members and a service account
-    with a key; a school that has no collection yet, but a student, whom a supporter cheers on; and a list that anybody
-    may read."""
+    with a key; a school that has no collection yet, but a student, who is signed in, and whom a supporter
+    cheers on; and a list that anybody may read."""
 
     school: UUID
     bare_school: UUID
@@ -43,6 +44,7 @@ class Target:
     student: UUID
     supporter: UUID
     class_group: UUID
+    session: UUID
     booklist: UUID
     published: UUID
 
@@ -62,12 +64,13 @@ class Target:
             "key_id": self.api_key,
             "user_id": self.student,
             "supporter_id": self.supporter,
+            "session_id": self.session,
             "booklist_identifier": self.booklist,
             "booklist_slug": self.slug,
         }
 
 
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, *(uuid4() for _ in range(7)))
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, *(uuid4() for _ in range(8)))
 """Nothing of this exists."""
 
 
@@ -92,15 +95,21 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         keys = [_key(account) for account in accounts]
         lists = [_list(school.wriveted_identifier) for school in schools[:number]]
         published = [_published(uuid4()) for _ in lists]
-        session.add_all([*lists, *published])
-        session.add_all([*keys, *(_link(*pair) for pair in zip(supporters, students, strict=True))])
+        signed_in = [_signed_in(student) for student in students]
+        session.add_all([*lists, *published, *keys, *signed_in])
+        session.add_all(_link(*pair) for pair in zip(supporters, students, strict=True))
         await session.flush()
     ids = (school.wriveted_identifier for school in schools)
-    of_each = (collections, items, accounts, keys, students, supporters, classes, lists, published)
+    of_each = (collections, items, accounts, keys, students, supporters, classes, signed_in, lists, published)
     paired = zip(*of_each, schools[number:], strict=True)
     return [
         Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings)) for *belongings, bare in paired
     ]
+
+
+def _signed_in(student: Student) -> SignInSession:
+    now = datetime.now(UTC)
+    return SignInSession(user_id=student.id, method="firebase", authenticated_at=now, expires_at=now + HOUR)
 
 
 def _school(**columns: Any) -> School:

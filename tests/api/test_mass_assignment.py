@@ -58,6 +58,7 @@ ACTIVITY = "SELECT count(*) FROM collection_item_activity_log WHERE collection_i
 LISTS = "SELECT count(*) FROM book_lists WHERE school_id = :school"
 LIST = "SELECT to_jsonb(t) FROM book_lists t WHERE id = :list"
 STRICT: dict[str, Written] = {
+    "sign_in_change_email": Written((User,), row=PERSON),
     "accounts_create_service_account": Written((ServiceAccount,)),
     "accounts_update_service_account": Written((ServiceAccount,), row=ACCOUNT),
     "accounts_rotate_service_account_credential": Written((ServiceAccount,), row=ACCOUNT),

@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 
 from app.core.errors import REGISTRY
-from tests.api.expectations import EXPECTED, NO_CONTENT
+from tests.api.expectations import EXPECTED, NO_CONTENT, PROVEN_IN_REQUEST
 from tests.api.operations import OPERATIONS, Operation, document
 from tests.api.shapes import Field, answer_schema, body_schema, fields, problem_statuses, untyped
 
@@ -91,7 +91,7 @@ def test_operation_lists_its_refusals(operation: Operation) -> None:
     parameters = {parameter["name"].lower() for parameter in described.get("parameters", ())}
     asked = EXPECTED[operation.name]
     expected = ALWAYS | (WITH_BODY if operation in TAKING_BODIES else set())
-    expected |= {401} if operation.guarded else set()
+    expected |= {401} if operation.guarded or operation.name in PROVEN_IN_REQUEST else set()
     expected |= {403} if "x-required-permission" in described else set()
     expected |= {404} if "{" in operation.path else set()
     expected |= {409} if operation.method != "GET" else set()
@@ -101,7 +101,7 @@ def test_operation_lists_its_refusals(operation: Operation) -> None:
     assert listed.keys() >= expected
     assert listed.keys() <= {kind.status for kind in REGISTRY.values()}
     assert set(listed.values()) == {"application/problem+json"}
-    assert ("security" in described) is operation.guarded
+    assert any("HTTPBearer" in each for each in described.get("security", ())) is operation.guarded
     assert asked is None or operation.guarded
 
 

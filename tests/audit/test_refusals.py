@@ -15,6 +15,7 @@ from app.core.db import Database
 from app.core.errors import QuotaExceeded, Unauthenticated
 from app.core.http import refusals
 from app.core.refusals import Refused
+from app.core.scopes import Scope
 from app.main import create_public_app
 from tests.audit.rows import actor_of, rows
 from tests.conftest import settings_for
@@ -85,6 +86,15 @@ async def test_each_of_many_refusals_at_once_leaves_its_row(world: World) -> Non
     answers = await asyncio.gather(*(reader.get(path_of(school)) for _ in range(30)))
     found = await rows(world, actor=actor_of(reader))
     assert sorted(row.request_id or "" for row in found) == sorted(each.headers["x-request-id"] for each in answers)
+
+
+async def test_key_without_the_scope_leaves_one_row_that_names_it(world: World) -> None:
+    school = await world.school()
+    lms = await world.lms(school)
+    key = await world.key(lms, Scope.EVENTS_READ)
+    assert (await key.get(path_of(school))).json()["code"] == "scope_missing"
+    (row,) = await rows(world, actor=actor_of(lms, "service_account"), action="access.denied")
+    assert (row.details["code"], row.details["scope"]) == ("scope_missing", "schools:read")
 
 
 async def test_impersonator_stands_on_the_row(world: World) -> None:

@@ -40,6 +40,7 @@ GOOD = {
     "WRIVETED_TRUSTED_PROXIES": "10.1.0.0/16,192.0.2.7,2001:db8::/32",
     "WRIVETED_INTERNAL_AUDIENCE": "https://internal-abc-ts.a.run.app",
     "WRIVETED_INTERNAL_SERVICE_ACCOUNT": "tasks@huey-books.iam.gserviceaccount.com",
+    "WRIVETED_FIREBASE_PROJECT_ID": "huey-books-prod",
     "PATH": "/usr/bin",
 }
 MISSING = ""
@@ -117,6 +118,10 @@ INSECURE = [
     ("DATABASE_URL", database(host="", query="host=/run/postgresql&hostaddr=203.0.113.5")),
     ("DATABASE_URL", database(query="sslmode=verify-full&user=postgres")),
     ("DATABASE_URL", database(query="sslmode=verify-full&options=-c%20statement_timeout%3D0")),
+    ("WRIVETED_FIREBASE_PROJECT_ID", MISSING),
+    ("WRIVETED_FIREBASE_CERTIFICATES_URL", "https://certificates.hueybooks.com/securetoken"),
+    ("WRIVETED_FIREBASE_ACCOUNTS_URL", "https://accounts.hueybooks.com"),
+    ("WRIVETED_FIREBASE_EMULATOR_HOST", "localhost:9099"),
     ("FIREBASE_AUTH_EMULATOR_HOST", "localhost:9099"),
     ("STORAGE_EMULATOR_HOST", "http://localhost:4443"),
     ("PUBSUB_EMULATOR_HOST", "pubsub.hueybooks.com:8085"),
@@ -198,6 +203,14 @@ WRONG = [
     ("WRIVETED_SERVICE_TOKEN_LIFETIME", "730 days"),
     ("WRIVETED_MINTED_TOKEN_LIFETIME", "90 days"),
     ("WRIVETED_MINTED_TOKEN_LIFETIME", "-PT1H"),
+    ("WRIVETED_ACCESS_TOKEN_LIFETIME", "PT16M"),
+    ("WRIVETED_SESSION_LIFETIME", "P31D"),
+    ("WRIVETED_STUDENT_SESSION_LIFETIME", "PT13H"),
+    ("WRIVETED_FIREBASE_STAFF_SIGN_IN_AGE", "PT13H"),
+    ("WRIVETED_FIREBASE_PROJECT_ID", "Huey Books"),
+    ("WRIVETED_FIREBASE_PROVIDERS", "google.com,anonymous"),
+    ("WRIVETED_FIREBASE_PROVIDERS", "custom"),
+    ("WRIVETED_FIREBASE_EMULATOR_HOST", "http://localhost:9099/"),
     ("WRIVETED_IDEMPOTENCY_RETENTION", "PT1H"),
     ("WRIVETED_DEBUG", "true"),
     ("WRIVETED_SQL_ECHO", "true"),
@@ -264,6 +277,7 @@ def test_all_problems_are_told_at_once() -> None:
         *("WRIVETED_X", "A_EMULATOR_HOST", "WRIVETED_MAX_BODY", "WRIVETED_TOKEN_KEYS"),
         *("DATABASE_URL", "WRIVETED_PUBLIC_URL", "WRIVETED_TOKEN_ISSUER", "WRIVETED_TOKEN_AUDIENCE"),
         "WRIVETED_DATA_KEYS",
+        "WRIVETED_FIREBASE_PROJECT_ID",
     }
 
 
@@ -376,7 +390,7 @@ def test_keys_for_other_purposes_are_derived_from_the_signing_key() -> None:
 def test_every_setting_is_described_and_every_number_has_a_floor_and_a_ceiling(name: str) -> None:
     field = Settings.model_fields[name]
     assert field.description
-    if isinstance(field.default, int | float | timedelta):
+    if isinstance(field.default, int | float | timedelta) and not isinstance(field.default, bool):
         bounds = {type(bound) for bound in field.metadata}
         assert bounds & {annotated_types.Gt, annotated_types.Ge}
         assert annotated_types.Le in bounds

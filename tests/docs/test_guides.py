@@ -4,7 +4,7 @@ import asyncio
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.core.scopes import Scope
 from app.main import create_public_app
+from tests.conftest import settings_for
+from tests.sign_in.fake_google import google
 from tests.world import World
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -69,3 +71,14 @@ def test_the_guide_tells_scanners_what_to_look_for_and_integrators_every_scope()
     text = (DOCS / "lms-guide.md").read_text(encoding="utf-8")
     assert f"```\n{SCANNED}\n```" in text
     assert {scope for scope in Scope if f"`{scope}`" not in text} == set()
+
+
+async def test_the_guide_for_frontends_runs(make_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with google() as provider, serving(settings_for(make_database(), **provider.settings)) as address:
+        robin = {"subject": "robin", "email": "robin@old.example"}
+        monkeypatch.setenv("HUEY_API", address)
+        for name in ("HUEY_ID_TOKEN", "HUEY_ANOTHER_ID_TOKEN", "HUEY_THIRD_ID_TOKEN"):
+            monkeypatch.setenv(name, provider.token(**robin))
+        with_new_address = provider.token(**robin | {"email": "robin@new.example"})
+        monkeypatch.setenv("HUEY_ID_TOKEN_WITH_NEW_ADDRESS", with_new_address)
+        assert await asyncio.to_thread(run, "signing-in.md") > 7

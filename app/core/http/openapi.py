@@ -138,8 +138,8 @@ def _complete(operation: dict[str, Any], route: APIRoute, method: str) -> set[in
     parameters = {parameter["name"].lower() for parameter in operation.get("parameters", ())}
     applies = {
         400: has_body or "cursor" in parameters,
-        401: "security" in operation or "401" in operation["responses"],
-        403: "security" in operation,
+        401: "security" in operation or "401" in operation["responses"] or 401 in route.responses,
+        403: any("HTTPBearer" in scheme for scheme in operation.get("security", ())),
         404: "{" in route.path_format,
         408: has_body,
         409: method in UNSAFE,
