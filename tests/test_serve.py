@@ -113,16 +113,17 @@ def test_developer_starts_everything_and_stops_it_with_one_signal(data_dir: Path
         assert not (data_dir / "dev.json").exists()
 
 
-def test_second_start_keeps_rows_and_token_key(data_dir: Path) -> None:
+def test_second_start_keeps_rows_and_keys(data_dir: Path) -> None:
     with serving(data_dir) as process:
         with psycopg.connect(facts_of(process, data_dir)["database_url"]) as connection:
             connection.execute("CREATE TABLE kept_over_a_restart ()")
-        key = (data_dir / "token.key").read_text()
+        keys = [(data_dir / name).read_text() for name in ("token.key", "data.key")]
     with serving(data_dir) as process:
         with psycopg.connect(facts_of(process, data_dir)["database_url"]) as connection:
             found = connection.execute("SELECT to_regclass('kept_over_a_restart') IS NOT NULL").fetchone()
         assert found == (True,)
-        assert (data_dir / "token.key").read_text() == key
+        assert [(data_dir / name).read_text() for name in ("token.key", "data.key")] == keys
+    assert keys[0] != keys[1]
 
 
 def test_killed_command_leaves_no_process(data_dir: Path) -> None:
@@ -193,6 +194,7 @@ def test_api_ends_with_zero_when_it_is_told_to_stop(data_dir: Path) -> None:
         WRIVETED_TOKEN_ISSUER=url,
         WRIVETED_TOKEN_AUDIENCE=url,
         WRIVETED_TOKEN_KEYS="k3Jx9Qf2LmZ8vTqY5sWb7RcN4pHd6GaU",
+        WRIVETED_DATA_KEYS="w8Zr2NfKq6TxVb4YhLm9Cd3GsPj7EuAa",
     )
     command = [sys.executable, "-m", "app.cli", "run", "internal", "--fd", str(listener.fileno())]
     process = subprocess.Popen(command, env=own, pass_fds=(listener.fileno(),))

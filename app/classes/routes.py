@@ -20,6 +20,7 @@ from app.classes.schemas import (
 from app.core.db import Session
 from app.core.guards import Caller, Permission
 from app.core.idempotency import Idempotent
+from app.core.include import Include, IncludeBesideFilters
 from app.core.paging import Pages
 from app.core.requests import Door
 
@@ -47,11 +48,15 @@ Deletable = Annotated[ClassGroup, Permission("delete", class_to_change)]
 
 @router.get("/classes")
 async def find(
-    caller: Caller, pages: Pages, session: Session, filters: Annotated[ClassFilters, Query()]
+    caller: Caller,
+    pages: Pages,
+    session: Session,
+    filters: Annotated[ClassFilters, Query()],
+    include: IncludeBesideFilters,
 ) -> ClassGroupListResponse:
     """The classes that you may read, by name. Of a school that is not yours there are none."""
     found, total = await service.list_classes(
-        session, caller, filters, after=pages.after, skip=pages.skip, limit=pages.limit
+        session, caller, filters, after=pages.after, skip=pages.skip, limit=pages.limit, include=include
     )
     pages.offer_next(len(found), (found[-1].name, str(found[-1].id)) if found else None)
     return ClassGroupListResponse(data=found, pagination=pages.describe(total))
@@ -71,13 +76,15 @@ async def create(
 
 
 @router.get("/class/{id}")
-async def get(group: Readable, caller: Caller, session: Session, codes: ClassCodes) -> AnyClassGroup:
+async def get(
+    group: Readable, caller: Caller, session: Session, codes: ClassCodes, include: Include = None
+) -> AnyClassGroup:
     """One class.
 
     The staff of its school see its code, its note and who is in it; a pupil of the class its code and the others'
     first names and initials; everybody else of the school its name and size.
     """
-    return await service.describe(session, caller, codes, group)
+    return await service.describe(session, caller, codes, group, include)
 
 
 @router.patch("/class/{id}")

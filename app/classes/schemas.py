@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 from app.accounts.models import UserAccountType
+from app.core.include import WithPermissions
 from app.core.schemas import Input, Pagination, Schema
 from app.schools.schemas import SchoolIdentity
 
@@ -95,7 +96,7 @@ class Classmate(Schema):
     last_name_initial: str | None
 
 
-class ClassGroupBrief(Schema):
+class ClassGroupBrief(WithPermissions):
     id: UUID
     school_id: UUID
     name: str

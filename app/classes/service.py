@@ -33,6 +33,7 @@ from app.classes.schemas import (
 from app.core.account import Account
 from app.core.acl import may
 from app.core.errors import AlreadyExists, FieldError, Invalid, NotFound, Unavailable, pointer
+from app.core.include import Included, permissions_if
 from app.events import service as events
 from app.schools.models import School
 from app.schools.schemas import SchoolIdentity
@@ -52,10 +53,14 @@ async def list_classes(
     after: Sequence[Any] | None,
     skip: int,
     limit: int,
+    include: Included = None,
 ) -> tuple[list[ClassGroupBrief], int | None]:
     """A page of the classes that the account may read, by name; on the first page also how many there are."""
     page = queries.classes_matching(filters, account.principals, after=after, skip=skip, limit=limit)
     found = [ClassGroupBrief.model_validate(row) for row in await session.execute(page)]
+    for each in found:
+        row = ClassGroup(id=each.id, school_id=each.school_id)
+        each.permissions = permissions_if(include, row, account.principals)
     if after is not None:
         return found, None
     return found, (await session.scalars(queries.number_matching(filters, account.principals))).one()
@@ -88,9 +93,17 @@ async def create_class(
     return _with_code(codes, group, 0)
 
 
-async def describe(session: AsyncSession, account: Account, codes: Codes, group: ClassGroup) -> AnyClassGroup:
+async def describe(
+    session: AsyncSession, account: Account, codes: Codes, group: ClassGroup, include: Included = None
+) -> AnyClassGroup:
     """A class as far as the account sees it: its school's staff all of it, who is in it its code and the others'
     names, everybody else of the school how large it is."""
+    shown = await _shown(session, account, codes, group)
+    shown.permissions = permissions_if(include, group, account.principals)
+    return shown
+
+
+async def _shown(session: AsyncSession, account: Account, codes: Codes, group: ClassGroup) -> AnyClassGroup:
     brief = await _brief(session, group)
     if may(group, "update", account.principals):
         school = SchoolIdentity.model_validate(await school_by_id(session, group.school_id))

@@ -142,10 +142,11 @@ def may(resource: object, permission: str, principals: Collection[str]) -> bool:
     return bool(has_permission(principals, permission, resource))
 
 
-def permissions_of(resource: Any, principals: Collection[str]) -> frozenset[str]:
-    """All permissions that a caller holds on an object, of the ordinary ones and those that its rules name."""
+def permissions_of(resource: Any, principals: Collection[str], *, model: type[Any] | None = None) -> frozenset[str]:
+    """All permissions that a caller holds on an object, of the ordinary ones and those that its rules name: the rules
+    of ``model``, where the object is a row that stands for one of that class."""
     acl = resource.__acl__
-    asked = ORDINARY | named_permissions(type(resource))
+    asked = ORDINARY | named_permissions(model or type(resource))
     return frozenset(name for name in asked if may(acl, name, principals))
 
 

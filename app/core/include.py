@@ -55,9 +55,11 @@ class WithPermissions(Schema):
     )
 
 
-def permissions_if(include: Included, resource: Any, principals: Collection[str]) -> list[str] | None:
+def permissions_if(
+    include: Included, resource: Any, principals: Collection[str], *, model: type[Any] | None = None
+) -> list[str] | None:
     """The caller's permissions on a resource, in the order of the alphabet; None if they are not asked for."""
-    return None if include is None else sorted(permissions_of(resource, principals))
+    return None if include is None else sorted(permissions_of(resource, principals, model=model))
 
 
 def permissions_asked(request: Request, resource: Any) -> list[str] | None:

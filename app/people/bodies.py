@@ -170,6 +170,12 @@ class UserFilter(Schema):
     class_group_id: UUID | None = Field(None, description="Students of the class.")
 
 
+class SchoolAdminIn(Input):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "5b0b7d8e-33c1-4f0e-8f67-3f6b1b1f7a10"}]})
+
+    user_id: UUID = Field(description="Whoever it is now: the account, its events and its lists stay.")
+
+
 class MintIn(Input):
     model_config = ConfigDict(json_schema_extra={"examples": [{"hours": 1, "reason": "Ticket 4711"}]})
 

@@ -11,6 +11,8 @@ from app.core.errors import Forbidden
 from app.core.guards import Caller
 from app.people.kinds import Person
 from app.people.service import find_person
+from app.schools import service as schools
+from app.schools.models import School
 
 READING = ("read", "support")
 """Each lets a caller see somebody: as whoever reads them does, and as a supporter sees a reader."""
@@ -22,6 +24,10 @@ async def person_by_id(user_id: UUID, session: Session) -> Person:
 
 async def person_to_change(user_id: UUID, session: Session) -> Person:
     return await find_person(session, user_id, to_change=True)
+
+
+async def school_by_id(wriveted_identifier: UUID, session: Session) -> School:
+    return await schools.school_by_id(session, wriveted_identifier)
 
 
 async def supporter_by_id(supporter_id: UUID, session: Session) -> Person:

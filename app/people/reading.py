@@ -1,21 +1,23 @@
 """What a reader's detail shows of the reader's booklists. Their domain stands above this one: the table is joined by
-name, and who may see the reader in full sees these."""
+name, and who may see the reader in whole sees these."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Row, Select, String, Uuid, and_, column, func, or_, select, table
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Integer, ScalarSelect, String, Uuid, column, func, or_, select, table
 
 from app.core.schemas import JsonObject
+from app.people.schemas import ReadingPath, SpecialLists
 
 MOST_LISTS = 5
-READ_NOW = "Books To Read Now"
-READ_NEXT = "Books To Read Next"
-READ_BOOKS = "Books I've Read"
-FAVORITE_BOOKS = "My Favourite Books"
-SUGGESTED_BOOKS = "Suggested Books"
-SPECIAL = (READ_NOW, READ_NEXT, READ_BOOKS, FAVORITE_BOOKS, SUGGESTED_BOOKS)
+NOW_AND_NEXT = {"read_now": "Books To Read Now", "read_next": "Books To Read Next"}
+SPECIAL = {
+    "read_books": "Books I've Read",
+    "favorite_books": "My Favourite Books",
+    "suggested_books": "Suggested Books",
+}
+NAMES = {**NOW_AND_NEXT, **SPECIAL}.values()
 
 BOOK_LISTS = table(
     "book_lists",
@@ -28,41 +30,35 @@ BOOK_LISTS = table(
 )
 
 
-def lists_shown(reader_id: UUID) -> Select[Any]:
-    """The reader's newest lists, and of each special name the newest list, with whether it is one of either."""
+def lists_of(person_id: UUID) -> ScalarSelect[Any]:
+    """Somebody's newest lists, and of each special name the newest, as a JSON array from the newest on; `place` and
+    `place_of_name` count from 1. NULL where there are none."""
     newest_first = (BOOK_LISTS.c.created_at.desc(), BOOK_LISTS.c.id.desc())
     ranked = (
         select(
-            *BOOK_LISTS.c,
+            *(BOOK_LISTS.c[name] for name in ("id", "name", "type", "book_count")),
             func.row_number().over(order_by=newest_first).label("place"),
             func.row_number().over(partition_by=BOOK_LISTS.c.name, order_by=newest_first).label("place_of_name"),
         )
-        .where(BOOK_LISTS.c.user_id == reader_id)
+        .where(BOOK_LISTS.c.user_id == person_id)
         .subquery()
     )
-    special = and_(ranked.c.name.in_(SPECIAL), ranked.c.place_of_name == 1)
-    return (
-        select(ranked.c.id, ranked.c.name, ranked.c.type, ranked.c.book_count, ranked.c.place, special.label("special"))
-        .where(or_(ranked.c.place <= MOST_LISTS, special))
+    shown = ranked.c.place_of_name == 1, ranked.c.name.in_(NAMES)
+    chosen = (
+        select(func.to_jsonb(ranked.table_valued()).label("one"))
+        .where(or_(ranked.c.place <= MOST_LISTS, shown[0] & shown[1]))
         .order_by(ranked.c.place)
+        .subquery()
     )
+    return select(func.jsonb_agg(chosen.c.one)).scalar_subquery()
 
 
-async def lists_of(session: AsyncSession, reader_id: UUID) -> JsonObject:
-    """The members `booklists` (the newest five), `reading_path` and `special_lists` of a reader's detail, in one
-    statement; each list as id, name, type and book_count, and None where a reader has none of a special name."""
-    rows = (await session.execute(lists_shown(reader_id))).all()
-    named = {row.name: _brief(row) for row in rows if row.special}
+def members_of(lists: Iterable[JsonObject]) -> JsonObject:
+    """The members `booklists`, `reading_path` and `special_lists` of a reader's detail, given `lists_of`."""
+    found = list(lists)
+    named = {one["name"]: one for one in found if one["place_of_name"] == 1}
     return {
-        "booklists": [_brief(row) for row in rows if row.place <= MOST_LISTS],
-        "reading_path": {"read_now": named.get(READ_NOW), "read_next": named.get(READ_NEXT)},
-        "special_lists": {
-            "read_books": named.get(READ_BOOKS),
-            "favorite_books": named.get(FAVORITE_BOOKS),
-            "suggested_books": named.get(SUGGESTED_BOOKS),
-        },
+        "booklists": [one for one in found if one["place"] <= MOST_LISTS],
+        "reading_path": ReadingPath(**{key: named.get(name) for key, name in NOW_AND_NEXT.items()}),
+        "special_lists": SpecialLists(**{key: named.get(name) for key, name in SPECIAL.items()}),
     }
-
-
-def _brief(row: Row[Any]) -> JsonObject:
-    return {"id": row.id, "name": row.name, "type": row.type, "book_count": row.book_count}

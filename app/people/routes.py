@@ -8,13 +8,15 @@ from app.accounts.doors import TokenIssuer
 from app.core.db import Session
 from app.core.guards import Caller, Permission
 from app.core.idempotency import Idempotent
+from app.core.include import Include, IncludeBesideFilters
 from app.core.paging import Pages
 from app.core.requests import Door
 from app.people import service, supporters
-from app.people.bodies import MintIn, SupporterLinkIn, UserCreateIn, UserFilter, UserUpdateIn
-from app.people.doors import SeenOne, SupporterInPath, person_by_id, person_to_change
+from app.people.bodies import MintIn, SchoolAdminIn, SupporterLinkIn, UserCreateIn, UserFilter, UserUpdateIn
+from app.people.doors import SeenOne, SupporterInPath, person_by_id, person_to_change, school_by_id
 from app.people.kinds import Person
 from app.people.schemas import MintedToken, PersonDetail, SeenPerson, SupporterLink, UserListsResponse
+from app.schools.models import School
 
 router = APIRouter(prefix="/v1", tags=["users"], route_class=Door)
 
@@ -32,14 +34,18 @@ REFUSED: dict[int | str, dict[str, Any]] = {
 
 @router.get("/users")
 async def get_users(
-    caller: Caller, session: Session, pages: Pages, wanted: Annotated[UserFilter, Query()]
+    caller: Caller,
+    session: Session,
+    pages: Pages,
+    wanted: Annotated[UserFilter, Query()],
+    include: IncludeBesideFilters,
 ) -> UserListsResponse:
     """The people whom you may read, active ones first, by name: for staff those of the school.
 
     An e-mail address is shown, and searched, where you may know it. `total` is told unless you page by `cursor`.
     """
     found, total, last = await service.find_people(
-        session, caller, wanted, after=pages.after, skip=pages.skip, limit=pages.limit
+        session, caller, wanted, after=pages.after, skip=pages.skip, limit=pages.limit, include=include
     )
     pages.offer_next(len(found), last)
     return UserListsResponse(data=found, pagination=pages.describe(total))
@@ -58,9 +64,23 @@ async def create_user(
 
 
 @router.get("/user/{user_id}")
-async def get_user(person: SeenOne, caller: Caller, session: Session) -> SeenPerson:
-    """Somebody, as you may see them: in whole, or of a parent the name, or of a reader the first name."""
-    return await service.show_person(session, caller, person)
+async def get_user(person: SeenOne, caller: Caller, session: Session, include: Include = None) -> SeenPerson:
+    """Somebody, as you may see them: in whole, or of a parent the name, or of a reader the first name.
+
+    That you looked at a child who is neither you nor yours stays on record.
+    """
+    return await service.view(session, caller, person, include)
+
+
+@router.patch("/school/{wriveted_identifier}/admin")
+async def bind_school_admin(
+    school: Annotated[School, Permission("update", school_by_id)],
+    caller: Caller,
+    session: Session,
+    given: SchoolAdminIn,
+) -> PersonDetail:
+    """Make somebody who has an account an admin of a school: for Huey Books' own staff."""
+    return await service.bind_school_admin(session, caller, school, given.user_id)
 
 
 @router.patch("/user/{user_id}")

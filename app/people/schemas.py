@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from app.accounts.models import UserAccountType
+from app.core.include import WithPermissions
 from app.core.schemas import JsonObject, Page, Schema
 from app.schools.schemas import SchoolIdentity, UserBrief
 
@@ -77,7 +78,7 @@ class HueyAttributes(Schema):
     parent_nickname: str | None = None
 
 
-class UserIdentity(Schema):
+class UserIdentity(WithPermissions):
     """Who somebody is, and no more: what a child sees of the own parent."""
 
     id: UUID
@@ -90,7 +91,7 @@ class ReaderIdentity(UserIdentity):
     last_name_initial: str | None
 
 
-class SupportedReader(Schema):
+class SupportedReader(WithPermissions):
     """What a supporter sees of a reader."""
 
     id: UUID

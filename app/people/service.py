@@ -8,13 +8,13 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import User
+from app.accounts.models import User, UserAccountType
 from app.accounts.service import Issuer, mint_token
-from app.audit.service import note
+from app.audit.service import note, note_view
 from app.core.account import Account
 from app.core.db import transaction_of
 from app.core.errors import Conflict, FieldError, Invalid, NotFound
-from app.core.schemas import JsonObject
+from app.core.include import Included
 from app.events.service import record
 from app.people import queries
 from app.people.births import create_people
@@ -22,9 +22,9 @@ from app.people.bodies import MintIn, UserCreateIn, UserFilter, UserUpdateIn
 from app.people.changes import end_sessions, update_person
 from app.people.kinds import READERS, Person, update_columns
 from app.people.queries import SortKey
-from app.people.reading import lists_of
 from app.people.schemas import FoundPerson, MintedToken, PersonDetail, SeenPerson
 from app.people.shapes import brief, detail, seen
+from app.schools.models import School
 
 
 async def find_people(
@@ -35,6 +35,7 @@ async def find_people(
     after: Sequence[Any] | None,
     skip: int,
     limit: int,
+    include: Included = None,
 ) -> tuple[list[FoundPerson], int | None, SortKey | None]:
     """One page of the people whom the account may read, how many there are, and the sort key of the last.
 
@@ -48,7 +49,7 @@ async def find_people(
         total = await session.scalar(queries.number_matching(wanted, account.principals))
     elif after is None:
         total = skip + len(found)
-    return [brief(person, account.principals) for person in found], total, last
+    return [brief(person, account.principals, include) for person in found], total, last
 
 
 async def find_person(session: AsyncSession, person_id: UUID, *, to_change: bool = False) -> Person:
@@ -61,6 +62,23 @@ async def find_person(session: AsyncSession, person_id: UUID, *, to_change: bool
     return Person(*row)
 
 
+async def view(session: AsyncSession, account: Account, person: Person, include: Included = None) -> SeenPerson:
+    """Somebody, as the account may see them. That a child was looked at stays on record."""
+    if person.type in READERS:
+        note_view(session, account, person.subject, school_id=person.school_id)
+    return seen(person, account.principals, include)
+
+
+async def bind_school_admin(session: AsyncSession, account: Account, school: School, user_id: UUID) -> PersonDetail:
+    """Make somebody an admin of a school, whatever they were. Raises `FieldForbidden` unless the account may do so."""
+    try:
+        person = await find_person(session, user_id, to_change=True)
+    except NotFound:
+        raise Invalid(errors=[FieldError("/user_id", "not_found", "There is no such user.")]) from None
+    bound = UserUpdateIn(type=UserAccountType.SCHOOL_ADMIN, school_id=school.wriveted_identifier)
+    return await update_user(session, account, person, bound, merge=False)
+
+
 async def create_user(
     session: AsyncSession, account: Account, given: UserCreateIn, *, generate_pathway_lists: bool
 ) -> PersonDetail:
@@ -69,7 +87,7 @@ async def create_user(
         why = "There are no booklists in this release: leave this out, or send false."
         raise Invalid(errors=[FieldError("/query/generate_pathway_lists", "not_available", why)])
     created = await create_people(session, account, given)
-    return await _detail(session, account, created)
+    return detail(await find_person(session, created), account.principals)
 
 
 async def update_user(
@@ -77,12 +95,7 @@ async def update_user(
 ) -> PersonDetail:
     """Change some fields of somebody: absent keeps, null clears."""
     await update_person(session, account, person, patch, merge=merge)
-    return await _detail(session, account, person.id)
-
-
-async def show_person(session: AsyncSession, account: Account, person: Person) -> SeenPerson:
-    """Somebody as the account may see them."""
-    return seen(person, account.principals, await _lists(session, person))
+    return detail(await find_person(session, person.id), account.principals)
 
 
 async def delete_user(session: AsyncSession, account: Account, person: Person, *, purge: bool) -> None:
@@ -103,18 +116,7 @@ async def mint(session: AsyncSession, account: Account, issuer: Issuer, person: 
     lifetime = issuer.settings.minted_token_lifetime if given.hours is None else timedelta(hours=given.hours)
     holder = await session.get_one(User, person.id)
     token = await mint_token(session, account, issuer, holder, lifetime=lifetime, reason=given.reason or "")
-    hours = lifetime / timedelta(hours=1)
-    note(session, "token.minted", account=account, subject=person.subject, school_id=person.school_id, hours=hours)
     return MintedToken(access_token=token)
-
-
-async def _detail(session: AsyncSession, account: Account, person_id: UUID) -> PersonDetail:
-    person = await find_person(session, person_id)
-    return detail(person, account.principals, await _lists(session, person))
-
-
-async def _lists(session: AsyncSession, person: Person) -> JsonObject:
-    return await lists_of(session, person.id) if person.type in READERS else {}
 
 
 async def _purge(session: AsyncSession, account: Account, person: Person) -> None:

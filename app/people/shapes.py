@@ -5,8 +5,10 @@ from typing import Any
 
 from app.accounts.models import UserAccountType
 from app.core.acl import may
+from app.core.include import Included, permissions_if
 from app.core.schemas import JsonObject
-from app.people.kinds import READERS, STAFF, Person
+from app.people.kinds import MODELS, READERS, STAFF, Person
+from app.people.reading import members_of
 from app.people.schemas import (
     EducatorBrief,
     EducatorDetail,
@@ -49,16 +51,18 @@ DETAILS: Mapping[UserAccountType, Callable[..., PersonDetail]] = {
 }
 
 
-def brief(person: Person, principals: Collection[str]) -> FoundPerson:
+def brief(person: Person, principals: Collection[str], include: Included = None) -> FoundPerson:
     """A row of a list."""
     if _is_but_a_name(person, principals):
-        return UserIdentity(id=person.id, type=person.type, name=person.name)
-    return BRIEFS[person.type](**_brief(person, principals))
+        shown: FoundPerson = UserIdentity(id=person.id, type=person.type, name=person.name)
+    else:
+        shown = BRIEFS[person.type](**_brief(person, principals))
+    shown.permissions = permissions_if(include, person, principals, model=MODELS[person.type])
+    return shown
 
 
-def detail(person: Person, principals: Collection[str], lists: JsonObject) -> PersonDetail:
-    """Everything that there is to show, a reader's booklists (`reading.lists_of`) with it, without the ways to reach
-    somebody where they are not the caller's to see."""
+def detail(person: Person, principals: Collection[str]) -> PersonDetail:
+    """Everything that there is to show, without the ways to reach somebody where they are not the caller's to see."""
     info = dict(person.info or {})
     parts: JsonObject = {
         "info": info if _may_contact(person, principals) else info | {"phone_number": None},
@@ -68,20 +72,25 @@ def detail(person: Person, principals: Collection[str], lists: JsonObject) -> Pe
     }
     if person.type in READERS:
         collection = person.collection and {**person.collection, "school_id": None}
-        parts |= {**lists, "collection": collection}
+        parts |= members_of(person.lists or ())
+        parts["collection"] = collection
     if person.type in STAFF:
         parts |= {name: info.get(name) for name in ("educator_info", "school_admin_info")}
     parts |= {"parent_info": info.get("parent_info"), "readers": person.readers}
     return DETAILS[person.type](**_brief(person, principals), **parts)
 
 
-def seen(person: Person, principals: Collection[str], lists: JsonObject) -> SeenPerson:
+def seen(person: Person, principals: Collection[str], include: Included = None) -> SeenPerson:
     """What a caller may see, who may read somebody, or only support a reader."""
+    shown: SeenPerson
     if not may(person, "read", principals):
-        return SupportedReader(id=person.id, type=person.type, first_name=person.first_name)
-    if _is_but_a_name(person, principals):
-        return UserIdentity(id=person.id, type=person.type, name=person.name)
-    return detail(person, principals, lists)
+        shown = SupportedReader(id=person.id, type=person.type, first_name=person.first_name)
+    elif _is_but_a_name(person, principals):
+        shown = UserIdentity(id=person.id, type=person.type, name=person.name)
+    else:
+        shown = detail(person, principals)
+    shown.permissions = permissions_if(include, person, principals, model=MODELS[person.type])
+    return shown
 
 
 def _brief(person: Person, principals: Collection[str]) -> dict[str, Any]:

@@ -235,7 +235,7 @@ class SchoolCollection(Schema):
     updated_at: datetime
 
 
-class UserBrief(Schema):
+class UserBrief(WithPermissions):
     id: UUID
     type: UserAccountType
     name: str

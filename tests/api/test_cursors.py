@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -18,11 +19,12 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.events.models import Event, EventLevel
 from app.main import create_public_app
+from app.sign_in.models import SignInSession
 from tests.api.operations import OPERATIONS, send
 from tests.api.targets import targets
 from tests.books.catalogue import new_isbn
 from tests.conftest import settings_for
-from tests.world import Client, World
+from tests.world import HOUR, Client, World
 
 ROWS = 23
 CHANCE = random.Random(20261120)
@@ -114,6 +116,14 @@ async def add_person(library: Library) -> None:
     await library.world.public_reader(is_active=CHANCE.random() < 0.7)
 
 
+async def add_session(library: Library) -> None:
+    """A sign-in of each: everybody lists their own."""
+    now = datetime.now(UTC)
+    values = {"method": "firebase", "authenticated_at": now, "expires_at": now + HOUR}
+    async with library.world.session() as session:
+        session.add_all(SignInSession(user_id=each.id, **values) for each in (library.admin, library.other_admin))
+
+
 async def add_list(library: Library) -> None:
     """One that anybody may read, and one of the school."""
     slug = f"list-{CHANCE.randrange(10**12)}"
@@ -149,6 +159,7 @@ LISTS = [
     Listing("items found", "/collection/{collection}/items?query=matilda", lambda row: row["id"], add_item),
     Listing("audit", "/audit", lambda row: row["id"], add_refusal),
     Listing("audit found", "/audit?action=access.denied&outcome=refused", lambda row: row["id"], add_refusal),
+    Listing("sessions", "/auth/sessions", lambda row: row["id"], add_session),
     Listing("booklists", "/lists", lambda row: row["id"], add_list),
     Listing("booklists found", "/lists?list_type=School&sharing_type=private", lambda row: row["id"], add_list),
     Listing("works of a list", "/list/{booklist}", lambda row: row["work_id"], add_work),
@@ -179,7 +190,7 @@ async def library(make_database: Callable[[], str]) -> AsyncIterator[Library]:
         ids = str(school.wriveted_identifier), str(collection.id)
         made = Library(world, app, admin, other, *ids, program, booklist["id"], booklist["slug"])
         adding = (add_school, add_event, add_service_account, add_key, add_class, add_person, add_edition, add_item)
-        for add in (*adding, add_list, add_work, add_refusal):
+        for add in (*adding, add_session, add_list, add_work, add_refusal):
             for _ in range(ROWS):
                 await add(made)
         await add_ties(made)

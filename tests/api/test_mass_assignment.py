@@ -79,6 +79,7 @@ STRICT: dict[str, Written] = {
     "editions_create": Written((Edition, Work)),
     "events_create_event": Written((Event,), row=EVENTS),
     "users_create_user": Written((User, Reader, Student, Educator, Parent), row=STAFF),
+    "users_bind_school_admin": Written((Educator, User), row=STAFF),
     "users_update_user": Written((User, Reader, Student, Educator, Parent), row=PERSON),
     "users_mint_token": Written((User,), row=PERSON),
     "users_link_supporter": Written((SupporterReader,), row=LINK),

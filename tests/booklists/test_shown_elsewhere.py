@@ -2,9 +2,8 @@
 
 import pytest
 
-from app.people.reading import lists_of
 from app.schools.booklists import MOST_SHOWN
-from tests.booklists.lists import make, number_of_statements, sent, works
+from tests.booklists.lists import make, sent, works
 from tests.booklists.test_doors import family
 from tests.world import World
 
@@ -17,14 +16,14 @@ async def test_a_reader_has_the_newest_list_of_each_special_name(world: World) -
     older = await make(reader, name=NAMES[0])
     special = {name: await make(reader, "Personal", *await works(world, 1), name=name) for name in NAMES}
     plain = [await make(reader, name=f"Plain {number}") for number in range(5)]
-    async with world.session() as session:
-        shown = await lists_of(session, reader.id)
-        nothing = await lists_of(session, (await world.public_reader()).id)
+    shown = sent(await reader.get(f"/user/{reader.id}"))
+    newcomer = await world.public_reader()
+    nothing = sent(await newcomer.get(f"/user/{newcomer.id}"))
     assert [each["name"] for each in shown["booklists"]] == [each["name"] for each in plain[::-1]]
     brief = {"id", "name", "type", "book_count"}
     path, lists = shown["reading_path"], shown["special_lists"]
     found = {**path, **lists}
-    assert {key: (str(each["id"]), each["book_count"], each.keys() == brief) for key, each in found.items()} == {
+    assert {key: (each["id"], each["book_count"], each.keys() == brief) for key, each in found.items()} == {
         key: (special[name]["id"], 1, True)
         for key, name in zip(
             ("read_now", "read_next", "read_books", "favorite_books", "suggested_books"), NAMES, strict=True
@@ -33,14 +32,6 @@ async def test_a_reader_has_the_newest_list_of_each_special_name(world: World) -
     assert older["id"] != special[NAMES[0]]["id"]
     assert nothing["booklists"] == []
     assert set(nothing["special_lists"].values()) == set(nothing["reading_path"].values()) == {None}
-
-
-async def test_a_reader_costs_one_statement(world: World) -> None:
-    reader = await world.public_reader()
-    await make(reader)
-    async with world.session() as session:
-        await session.connection()
-        assert await number_of_statements(lists_of(session, reader.id)) == 1
 
 
 async def test_a_school_shows_its_lists_to_those_who_may_read_them(

@@ -8,6 +8,7 @@ import httpx
 from sqlalchemy import select, text
 
 from app.accounts.models import Parent, PublicReader, Supporter
+from app.audit.actions import VIEWED
 from app.audit.models import AuditRow
 from app.classes.models import ClassGroup
 from app.events.models import Event
@@ -119,8 +120,12 @@ def faults(answer: httpx.Response) -> list[tuple[str, str]]:
 
 
 async def audited(world: World, person: UUID | str) -> list[tuple[str, dict[str, Any]]]:
-    """What the audit says of somebody, in order."""
-    query = select(AuditRow.action, AuditRow.details).where(AuditRow.subject == f"user:{person}").order_by(AuditRow.id)
+    """What the audit says was done to somebody, in order."""
+    query = (
+        select(AuditRow.action, AuditRow.details)
+        .where(AuditRow.subject == f"user:{person}", AuditRow.action.startswith("user."), AuditRow.action != VIEWED)
+        .order_by(AuditRow.id)
+    )
     async with world.session() as session:
         return [(action, details) for action, details in await session.execute(query)]
 

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select, text
 
+from app.audit.models import AuditRow
 from app.collections.models import Collection, CollectionItem
 from app.events.models import Event
 from app.sign_in.models import Identity, SignInSession
@@ -92,7 +93,9 @@ async def test_an_admin_acts_as_somebody_and_both_stand_on_what_is_done(world: W
     )
     assert updated.title == "User updated"
     assert str(admin.id) in updated.info["impersonator"]
-    assert await audited(world, student.id) == [("token.minted", {"hours": 2})]
+    minting = select(AuditRow.actor).where(AuditRow.action == "token.minted", AuditRow.subject == f"user:{student.id}")
+    async with world.session() as session:
+        assert (await session.scalars(minting)).all() == [f"user:{admin.id}"]
 
 
 @pytest.mark.parametrize("body", [None, {}])
@@ -174,3 +177,51 @@ async def test_only_readers_are_supported_and_only_by_supporters(world: World) -
     assert (await admin.put(f"/user/{reader.id}/supporter/{uuid4()}", json=body)).status_code == 404
     answer = await admin.put(f"/user/{reader.id}/supporter/{supporter.id}", json={})
     assert faults(answer) == [("/supporter_nickname", "missing")]
+
+
+async def test_an_admin_binds_a_reader_to_a_school_as_its_admin(world: World) -> None:
+    school, reader, admin = await world.school(), await world.public_reader(), await world.admin()
+    path = f"/school/{school.wriveted_identifier}/admin"
+    bound = await admin.patch(path, json={"user_id": str(reader.id)})
+    assert bound.status_code == 200, bound.text
+    assert (bound.json()["id"], bound.json()["type"]) == (str(reader.id), "school_admin")
+    shown = (await admin.get(f"/school/{school.wriveted_identifier}")).json()
+    assert [each["id"] for each in shown["admins"]] == [str(reader.id)]
+
+
+async def test_nobody_binds_themselves_to_a_school(world: World) -> None:
+    school, other = await world.school(), await world.school()
+    for caller in (await world.school_admin(school), await world.educator(school), await world.lms(school)):
+        for target in (school, other):
+            answer = await caller.patch(f"/school/{target.wriveted_identifier}/admin", json={"user_id": str(caller.id)})
+            assert answer.status_code in (403, 422), answer.text
+
+
+async def test_binding_names_who_does_not_exist(world: World) -> None:
+    school, admin = await world.school(), await world.admin()
+    answer = await admin.patch(f"/school/{school.wriveted_identifier}/admin", json={"user_id": str(uuid4())})
+    assert answer.status_code == 422
+    assert [each["pointer"] for each in answer.json()["errors"]] == ["/user_id"]
+
+
+async def test_who_looked_at_a_child_stays_on_record(world: World) -> None:
+    school = await world.school()
+    child = await world.student(await world.class_group(school))
+    parent, teacher, admin = await world.parent(child), await world.educator(school), await world.admin()
+    for each in (child, parent, teacher):
+        assert (await each.get(f"/user/{child.id}")).status_code == 200
+    found = (await admin.get(f"/audit?subject=user:{child.id}&action=user.viewed")).json()["data"]
+    assert [each["actor"] for each in found] == [f"user:{teacher.id}"]
+
+
+async def test_a_frontend_is_told_what_it_may_do_with_each_person(world: World) -> None:
+    school = await world.school()
+    child, teacher = await world.student(await world.class_group(school)), await world.educator(school)
+    one = (await teacher.get(f"/user/{child.id}?include=permissions")).json()
+    assert one["permissions"] == ["create", "read", "update"]
+    listed = (await teacher.get(f"/users?include=permissions&school_id={school.wriveted_identifier}")).json()["data"]
+    assert {each["id"]: each["permissions"] for each in listed} == {
+        str(child.id): ["create", "read", "update"],
+        str(teacher.id): ["read", "read-contact", "update"],
+    }
+    assert "permissions" not in (await teacher.get(f"/user/{child.id}")).json()

@@ -5,11 +5,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import psycopg
 
 from app.accounts.models import User, UserAccountType
 from app.accounts.principals import of_user
+from app.audit.actions import VIEWED
+from app.audit.models import AuditRow
 from app.collections.models import Collection
 from app.core.db import driver_of
 from app.people.bodies import UserFilter
@@ -118,6 +120,19 @@ async def test_an_unknown_person_is_not_found_and_a_strange_id_is_invalid(world:
     for method, path in product(("GET", "PATCH", "DELETE"), (f"/user/{uuid4()}", "/user/somebody")):
         answer = await admin.request(method, path, json={} if method == "PATCH" else None)
         assert answer.status_code == (422 if path.endswith("body") else 404)
+
+
+@pytest.mark.parametrize("kind", ["Student", "PublicReader"])
+async def test_who_looked_at_a_child_is_on_record_but_for_the_child_and_the_parents(world: World, kind: str) -> None:
+    here = await cast(world, kind)
+    for writer in here.writers.values():
+        await writer.client.get(f"/user/{here.somebody.id}")
+    viewed = select(AuditRow.actor).where(AuditRow.action == VIEWED, AuditRow.subject == f"user:{here.somebody.id}")
+    async with world.session() as session:
+        actors = set(await session.scalars(viewed))
+    lookers = ["admin", "supporter", *(["educator", "school admin"] if kind == "Student" else [])]
+    expected = {f"user:{here.writers[name].client.id}" for name in lookers}
+    assert actors == expected | {f"service_account:{here.writers['backend'].client.id}"}
 
 
 async def test_a_reader_is_shown_with_the_own_collection(world: World) -> None:
