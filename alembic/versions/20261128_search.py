@@ -105,16 +105,13 @@ LANGUAGE sql STABLE AS $$
         SELECT aw.work_id, 'D', a.search_name
           FROM author_works aw JOIN authors a ON a.id = aw.author_id WHERE aw.work_id = ANY(wanted)
     ),
-    words AS (
+    words AS (  -- an empty one for every text, so that a work without words has a document too
         SELECT id, left(translate(word, E'\\''', ''), 50) AS word, min(weight) AS weight
-          FROM sources CROSS JOIN LATERAL unnest(string_to_array(folded, ' ')) AS word
+          FROM sources CROSS JOIN LATERAL unnest(string_to_array(folded || ' ', ' ')) AS word
          GROUP BY 1, 2
-    ),
-    documents AS (
-        SELECT id, string_agg('''' || word || ''':1' || weight, ' ')::tsvector AS document
-          FROM words WHERE word <> '' GROUP BY id
     )
-    SELECT w.id, coalesce(d.document, '') FROM works w LEFT JOIN documents d USING (id) WHERE w.id = ANY(wanted)
+    SELECT id, coalesce((string_agg('''' || word || ''':1' || weight, ' ') FILTER (WHERE word <> ''))::tsvector, '')
+      FROM words GROUP BY id
 $$;
 
 CREATE FUNCTION deletes_of(word text) RETURNS SETOF text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
@@ -217,17 +214,16 @@ DECLARE collections uuid[]; works integer[]; differing integer[];
 BEGIN
     PERFORM FROM editions e WHERE e.work_id = ANY(changed) ORDER BY e.isbn FOR UPDATE;
     PERFORM FROM work_search s WHERE s.work_id = ANY(changed) ORDER BY s.work_id FOR UPDATE;
-    WITH fresh AS MATERIALIZED (SELECT * FROM label_masks(changed)),
-    gone AS (
+    WITH gone AS (
         DELETE FROM work_labels l
-         WHERE l.work_id = ANY(changed) AND NOT EXISTS (SELECT FROM fresh f WHERE f.work_id = l.work_id)
+         WHERE l.work_id = ANY(changed) AND NOT EXISTS (SELECT FROM labelsets s WHERE s.work_id = l.work_id)
         RETURNING l.work_id
     ),
     stored AS (
         INSERT INTO work_labels AS l
         SELECT f.work_id, shuffled(f.work_id), f.hues, f.main_hues, f.abilities, f.min_age, f.max_age, f.good,
                f.has_cover
-          FROM fresh f ORDER BY f.work_id
+          FROM label_masks(changed) f ORDER BY f.work_id
         ON CONFLICT (work_id) DO UPDATE
            SET hues = excluded.hues, main_hues = excluded.main_hues, abilities = excluded.abilities,
                min_age = excluded.min_age, max_age = excluded.max_age, good = excluded.good,
