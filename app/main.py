@@ -14,6 +14,8 @@ from app.adapters.firebase_emulator import FirebaseEmulator
 from app.audit import routes as audit
 from app.audit.refusals import record_refusal
 from app.books import routes as books
+from app.books.people import routes as people_of_books
+from app.books.works import routes as works
 from app.classes import routes as classes
 from app.collections import routes as collections
 from app.core.config import Settings, settings
@@ -22,8 +24,12 @@ from app.core.http import create_app
 from app.core.security import Tokens
 from app.events import routes as events
 from app.labels import routes as labels
+from app.labels.merging import routes as merging
+from app.labels.works import routes as labelled_works
 from app.people import routes as people
+from app.recommendations import routes as recommendations
 from app.schools import routes as schools
+from app.search import routes as search
 from app.service_accounts import routes as service_accounts
 from app.sign_in import routes as sign_in
 from app.sign_in.proof import IdentityVerifier
@@ -43,7 +49,14 @@ ROUTERS = (
     classes.router,
     collections.router,
     labels.router,
+    labelled_works.router,
+    merging.router,
+    works.router,
     books.router,
+    people_of_books.authors,
+    people_of_books.illustrators,
+    search.router,
+    recommendations.router,
     events.router,
     audit.router,
     access.router,

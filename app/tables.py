@@ -10,6 +10,7 @@ from app.core.db import Base
 from app.events import models as events
 from app.labels import models as labels
 from app.schools import models as schools
+from app.search import models as search
 from app.service_accounts import models as service_accounts
 from app.sign_in import models as sign_in
 
@@ -26,6 +27,7 @@ __all__ = [
     "metadata",
     "ratelimit",
     "schools",
+    "search",
     "service_accounts",
     "sign_in",
 ]

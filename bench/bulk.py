@@ -88,18 +88,18 @@ class Workbench:
 
 
 @contextmanager
-def _product(bench: Workbench) -> Iterator[tuple[Server, Sender]]:
+def product(bench: Workbench) -> Iterator[tuple[Server, Sender]]:
     """A fresh process of the product, and a client of the first account."""
     token = bench.world.tokens[0]
     ready = get(f"/v1/collection/{bench.world.readable(0)[0]}", token)
     with served("product", bench.settings.dsn, ready) as server:
         sender = Sender(server.port, token)
         small = Mixture(10, next(bench.blocks))
-        _patch(sender, bench.collection(small.held), small)  # whatever is only done once
+        patched(sender, bench.collection(small.held), small)  # whatever is only done once
         yield server, sender
 
 
-def _patch(sender: Sender, collection: UUID, mixture: Mixture) -> float:
+def patched(sender: Sender, collection: UUID, mixture: Mixture) -> float:
     """Seconds of a change, which has to be applied as it is meant."""
     seconds, answer = sender.send("PATCH", f"/v1/collection/{collection}", mixture.body())
     if answer["summary"]["received"] != mixture.size or answer["summary"]["rejected"]:
@@ -109,7 +109,7 @@ def _patch(sender: Sender, collection: UUID, mixture: Mixture) -> float:
 
 async def measure_changes(report: Report, bench: Workbench, rounds: int) -> None:
     """T5: mixed changes of 10,000 and 100,000 rows beside psql, of growing size, and where their time goes."""
-    with _product(bench) as (_, sender):
+    with product(bench) as (_, sender):
         for size, bound in ((MEDIUM, 1.2), (LARGE, 1.3)):
             pairs = [_beside_psql(bench, sender, size) for _ in range(rounds)]
             report.add(Finding("T5", f"PATCH of {size:,} mixed, of psql", middle(a / b for a, b in pairs), bound))
@@ -120,7 +120,7 @@ async def measure_changes(report: Report, bench: Workbench, rounds: int) -> None
             mixtures = [Mixture(size, next(bench.blocks)) for _ in range(5 if size < MEDIUM else 1)]
             prepared = [(bench.collection(mixture.held), mixture) for mixture in mixtures]
             bench.settle()
-            growth.append(f"{size:,}: {middle(_patch(sender, *each) for each in prepared) * 1000:.1f} ms")
+            growth.append(f"{size:,}: {middle(patched(sender, *each) for each in prepared) * 1000:.1f} ms")
         report.remark(f"T5 PATCH by rows, over HTTP: {', '.join(growth)}")
         bench.clear()
     for size in (1, MEDIUM, LARGE):
@@ -136,7 +136,7 @@ def _beside_psql(bench: Workbench, sender: Sender, size: int) -> tuple[float, fl
     ours, floor = Mixture(size, next(bench.blocks)), Mixture(size, next(bench.blocks))
     changed, copy = bench.collection(ours.held), bench.collection(floor.held)
     bench.settle()
-    our_seconds = _patch(sender, changed, ours)
+    our_seconds = patched(sender, changed, ours)
     bench.settle()  # or psql would find pages that the log holds already since the last checkpoint
     floor_seconds = seconds_of(bench.settings, copy, floor)
     if bench.content(changed) != bench.content(copy):
@@ -159,7 +159,7 @@ def measure_repetition(report: Report, bench: Workbench, rounds: int) -> None:
     body = whole(LARGE)
     first: list[float] = []
     again: list[float] = []
-    with _product(bench) as (_, sender):
+    with product(bench) as (_, sender):
         for _ in range(rounds):
             path = f"/v1/collection/{bench.collection()}/items"
             bench.settle()
@@ -182,7 +182,7 @@ def measure_neighbours(report: Report, bench: Workbench, rounds: int) -> None:
         mixture = Mixture(LARGE, next(bench.blocks))
         collection, body = bench.collection(mixture.held), mixture.body()
         bench.settle()
-        with _product(bench) as (server, sender):
+        with product(bench) as (server, sender):
             with polled(server.port, poll) as quiet:
                 time.sleep(1)
             server.forget_peak()

@@ -42,6 +42,14 @@ class Load(msgspec.Struct):
         return self.requests / self.seconds
 
 
+def cpu_seconds_of(process: int) -> float:
+    """What a process has used so far, by the kernel's clock of it."""
+    clock = ctypes.c_int()
+    if _libc.clock_getcpuclockid(process, ctypes.byref(clock)):
+        raise RuntimeError(f"process {process} has no clock")
+    return time.clock_gettime(clock.value)
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A running server."""
@@ -51,11 +59,8 @@ class Server:
 
     @property
     def cpu_seconds(self) -> float:
-        """What the process has used up to now, all its threads, to the nanosecond."""
-        clock = ctypes.c_int()
-        if _libc.clock_getcpuclockid(self.process.pid, ctypes.byref(clock)):
-            raise ProcessLookupError(ending(self.process))
-        return time.clock_gettime(clock.value)
+        """What the server's process has used so far."""
+        return cpu_seconds_of(self.process.pid)
 
     def memory(self, name: str) -> int:
         """Bytes: ``VmRSS``, or ``VmHWM``, the most since `forget_peak`."""

@@ -1,19 +1,22 @@
 """The world that is measured: works, editions, schools with collections, holdings and labels, the same every time.
 
 Rows are copied in as the product would have stored them: titles, sort titles and list fragments come from the
-functions of app.books. Sizes of collections are those of the real world at every scale; their number is scaled.
+functions of app.books. Words of titles are as unequal as those of a language: the commonest is in one work of sixty.
+Sizes of collections are those of the real world at every scale; their number is scaled.
 """
 
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import accumulate
 from uuid import UUID
 
 import psycopg
 from psycopg import sql
 
 from app.books.briefs import Facts, Heading, brief_of, shown_heading
+from app.books.matching import match_title
 from app.core.config import Settings
 from app.core.security import Tokens
 from app.core.text import UNTITLED, fold, name_key, sort_title
@@ -83,13 +86,18 @@ def build(settings: Settings, scale: float) -> World:
     chance = random.Random(SEED)
     with psycopg.connect(settings.dsn) as connection:
         connection.execute("SET work_mem = '256MB'; SET maintenance_work_mem = '256MB'")
+        connection.execute("SET session_replication_role = replica")  # what triggers keep is made at once, at the end
         _fill_catalogue(connection, sizes, chance)
         schools, collections = _fill_schools(connection, sizes, chance)
         _fill_shelves(connection, sizes, collections, chance)
         _fill_labels(connection, sizes, chance)
         tokens = _fill_accounts(connection, settings, schools, chance)
+        connection.execute("SET session_replication_role = origin")
+        connection.execute("SELECT rebuild_projections()")
     refresh(settings, "works", "editions", "authors", "author_works", "schools", "collections", "collection_items")
     refresh(settings, "labelsets", "labelset_hues", "labelset_reading_abilities", "service_accounts")
+    refresh(settings, "work_search", "work_holders", "work_labels", "collection_works")
+    refresh(settings, "vocabulary", "vocabulary_deletes")
     return World(sizes, tuple(collections), tuple(schools), tuple(tokens))
 
 
@@ -113,27 +121,28 @@ def _words(chance: random.Random) -> list[str]:
     return sorted(made)
 
 
-def _heading(chance: random.Random, words: list[str]) -> Heading:
-    title = " ".join(chance.choices(words, k=chance.choice((1, 2, 2, 3, 4)))).title()
+def _heading(chance: random.Random, words: list[str], weights: list[float]) -> Heading:
+    title = " ".join(chance.choices(words, cum_weights=weights, k=chance.choice((1, 2, 2, 3, 4)))).title()
     article = "The" if chance.random() < 0.2 else None
-    subtitle = " ".join(chance.choices(words, k=3)).title() if chance.random() < 0.2 else None
+    subtitle = " ".join(chance.choices(words, cum_weights=weights, k=3)).title() if chance.random() < 0.2 else None
     return Heading(article, f"{article} {title}" if article else title, subtitle)
 
 
 def _fill_catalogue(connection: psycopg.Connection[Row], sizes: Sizes, chance: random.Random) -> None:
     words = _words(chance)
-    headings = [_heading(chance, words) for _ in range(sizes.works)]
+    weights = list(accumulate(1 / (rank + 30) for rank in range(len(words))))
+    headings = [_heading(chance, words, weights) for _ in range(sizes.works)]
     people = [(*chance.choices(words, k=2),) for _ in range(sizes.works // 4)]
     authors = [(place + 1, first.title(), last.title()) for place, (first, last) in enumerate(people)]
     writers = [chance.sample(range(len(authors)), k=chance.choice((1, 1, 1, 2))) for _ in range(sizes.works)]
     works = (
-        (place + 1, "book", *heading, fold((heading.title or "").removeprefix("The ")))
+        (place + 1, "book", *heading, match_title(heading.title or "", "The"), fold(heading.subtitle or ""))
         for place, heading in enumerate(headings)
     )
-    named = ((id_, first, last, name_key(first, last)) for id_, first, last in authors)
+    named = ((id_, first, last, name_key(first, last), fold(f"{first} {last}")) for id_, first, last in authors)
     written = ((work + 1, author + 1) for work, who in enumerate(writers) for author in who)
-    _copy(connection, "works", "id, type, leading_article, title, subtitle, match_title", works)
-    _copy(connection, "authors", "id, first_name, last_name, name_key", named)
+    _copy(connection, "works", "id, type, leading_article, title, subtitle, match_title, match_subtitle", works)
+    _copy(connection, "authors", "id, first_name, last_name, name_key, search_name", named)
     _copy(connection, "author_works", "work_id, author_id", written)
     columns = "isbn, work_id, leading_article, edition_title, edition_subtitle, title, sort_title, cover_url, brief"
 

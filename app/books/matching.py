@@ -12,6 +12,7 @@ from app.core.text import MAX_SORT_TITLE, fold, name_key, sort_title
 
 MAX_MATCH_TITLE = 500
 MAX_NAME_KEY = 400
+MAX_SERIES_KEY = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ def match_title(title: str, leading_article: str | None = None) -> str:
 def person_key(first_name: str | None, last_name: str) -> str:
     """What a person is looked up by; a name of signs alone counts as written."""
     return (name_key(first_name, last_name) or last_name.strip().casefold())[:MAX_NAME_KEY]
+
+
+def series_key(title: str) -> str:
+    """What a series is looked up by: its folded title without article and spaces."""
+    return match_title(title).replace(" ", "")[:MAX_SERIES_KEY]
 
 
 def titles_agree(one: str, other: str) -> bool:

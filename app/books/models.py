@@ -1,16 +1,18 @@
 """The shared catalogue: works, their editions, and the people who made them."""
 
 import enum
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Computed, ForeignKey, Identity, Index, String, Text, func, text
+from sqlalchemy import Boolean, Computed, ForeignKey, Identity, Index, String, Text, func, text, true
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.acl import Acl, All, Allow, Authenticated
 from app.core.db import Base
 from app.core.isbn import IsbnColumn
-from app.core.text import UNTITLED
+from app.core.text import UNTITLED, fold
 from app.core.types import text_enum
 
 CATALOGUE = Acl(
@@ -24,6 +26,16 @@ CATALOGUE = Acl(
 """Everybody reads the catalogue; those who know books add what is unknown, and nobody but an admin changes it."""
 
 
+def folded(*columns: str) -> Callable[[DefaultExecutionContext], str]:
+    """The default of a column that holds the folded words of others."""
+
+    def words(context: DefaultExecutionContext) -> str:
+        row = context.get_current_parameters()  # type: ignore[no-untyped-call]
+        return fold(" ".join([row.get(column) or "" for column in columns]))
+
+    return words
+
+
 class WorkType(enum.StrEnum):
     BOOK = "book"
     PODCAST = "podcast"
@@ -33,14 +45,20 @@ class Work(Base):
     """A creative work: what its editions have in common."""
 
     __tablename__ = "works"
+    __table_args__ = (
+        Index("ix_works_match_title", "match_title"),
+        Index("ix_works_title_words", text("to_tsvector('simple'::regconfig, match_title)"), postgresql_using="gin"),
+    )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     type: Mapped[WorkType] = mapped_column(text_enum(WorkType), default=WorkType.BOOK)
     leading_article: Mapped[str | None] = mapped_column(String(20))
     title: Mapped[str] = mapped_column(String(512))
     subtitle: Mapped[str | None] = mapped_column(String(512))
-    match_title: Mapped[str] = mapped_column(Text, index=True)
+    match_title: Mapped[str] = mapped_column(Text)
     """The folded title without its article: what an edition without a known relative is matched by."""
+    match_subtitle: Mapped[str] = mapped_column(Text, default=folded("subtitle"), server_default="")
+    """The folded subtitle (core/text.fold), whose words the search looks up; kept by whoever writes the subtitle."""
     info: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
@@ -105,6 +123,8 @@ class Author(Base):
     first_name: Mapped[str | None] = mapped_column(String(200))
     last_name: Mapped[str] = mapped_column(String(200))
     name_key: Mapped[str] = mapped_column(String(400), index=True)
+    search_name: Mapped[str] = mapped_column(Text, default=folded("first_name", "last_name"), server_default="")
+    """The folded name (core/text.fold), whose words the search looks up; kept by whoever writes the name."""
     info: Mapped[dict[str, Any] | None]
 
     works: Mapped[list[Work]] = relationship(secondary="author_works", lazy="raise", back_populates="authors")
@@ -142,3 +162,61 @@ class IllustratorEdition(Base):
     illustrator_id: Mapped[int] = mapped_column(
         ForeignKey("illustrators.id", ondelete="CASCADE"), primary_key=True, index=True
     )
+
+
+class Series(Base):
+    """Works that belong together, in an order or none."""
+
+    __tablename__ = "series"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    title: Mapped[str] = mapped_column(String(512))
+    title_key: Mapped[str] = mapped_column(String(512), unique=True)
+    """The folded title without its article and without spaces (`matching.series_key`)."""
+    search_title: Mapped[str] = mapped_column(Text, default=folded("title"), server_default="")
+    """The folded title (core/text.fold), whose words the search looks up; kept by whoever writes the title."""
+    info: Mapped[dict[str, Any] | None]
+
+    __acl__ = Acl(*CATALOGUE)
+
+
+class SeriesWork(Base):
+    """A work's place in a series, where ``primary_works`` are the story itself and others accompany it.
+
+    A work may be in several series: the oldest of which it is a primary work is shown.
+    """
+
+    __tablename__ = "series_works_association"
+
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"), primary_key=True)
+    work_id: Mapped[int] = mapped_column(ForeignKey("works.id", ondelete="CASCADE"), primary_key=True, index=True)
+    order_id: Mapped[int | None]
+    primary_works: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+
+
+class MergeKind(enum.StrEnum):
+    WORK = "work"
+    AUTHOR = "author"
+
+
+class Merge(Base):
+    """Two rows that were found to be one. The duplicate is gone; its id leads on to the one that stayed."""
+
+    __tablename__ = "merges"
+    __table_args__ = (
+        Index("uq_merges_kind_from_id", "kind", "from_id", unique=True, postgresql_where=text("undone_at IS NULL")),
+        Index("ix_merges_kind_into_id", "kind", "into_id", postgresql_where=text("undone_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    kind: Mapped[MergeKind] = mapped_column(text_enum(MergeKind))
+    from_id: Mapped[int]
+    into_id: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    actor: Mapped[str] = mapped_column(String(60))
+    """Who merged them, by kind and id."""
+    undo: Mapped[dict[str, Any]]
+    """What was moved and what was removed: all that undoing it takes."""
+    undone_at: Mapped[datetime | None]
+
+    __acl__ = Acl((Allow, "role:admin", All))

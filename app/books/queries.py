@@ -15,7 +15,9 @@ SIMPLE: ColumnElement[Any] = literal_column("'simple'::regconfig")
 
 EDITION = """
 SELECT e.leading_article, e.edition_title, e.edition_subtitle, w.leading_article, w.title, w.subtitle,
-       e.isbn, e.work_id, e.cover_url, e.series_name, e.series_number, e.date_published, e.info,
+       e.isbn, e.work_id, e.cover_url, coalesce(e.series_name, s.title),
+       coalesce(e.series_number, CASE WHEN e.series_name IS NULL OR e.series_name = s.title THEN s.order_id END),
+       e.date_published, e.info,
        ARRAY(SELECT jsonb_build_object('id', a.id, 'first_name', a.first_name, 'last_name', a.last_name)
                FROM author_works aw JOIN authors a ON a.id = aw.author_id
               WHERE aw.work_id = e.work_id ORDER BY a.id),
@@ -23,10 +25,15 @@ SELECT e.leading_article, e.edition_title, e.edition_subtitle, w.leading_article
                                        'info', i.info)
                FROM illustrator_editions ie JOIN illustrators i ON i.id = ie.illustrator_id
               WHERE ie.edition_isbn = e.isbn ORDER BY i.id)
-  FROM editions e LEFT JOIN works w ON w.id = e.work_id
+  FROM editions e
+  LEFT JOIN works w ON w.id = e.work_id
+  LEFT JOIN LATERAL (
+      SELECT s.title, sw.order_id FROM series_works_association sw JOIN series s ON s.id = sw.series_id
+       WHERE sw.work_id = e.work_id ORDER BY sw.primary_works DESC, s.id LIMIT 1
+  ) s ON true
  WHERE e.isbn = %s
 """
-"""All that is shown of one edition: its own heading, its work's, then the rest."""
+"""All that is shown of one edition: its own heading, its work's, then the rest. A series is its own, or its work's."""
 
 
 IN_BRIEF: tuple[InstrumentedAttribute[Any], ...] = (

@@ -7,11 +7,20 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.books import service
 from app.books.additions.rows import Batch, read_batch
+from app.books.changes.editions import update_edition
 from app.books.models import CATALOGUE, Edition
-from app.books.schemas import BulkReport, EditionCreateIn, EditionDetail, EditionFound, EditionRow
+from app.books.schemas import (
+    BulkReport,
+    EditionCreateIn,
+    EditionDetail,
+    EditionFound,
+    EditionRow,
+    EditionUpdateIn,
+)
 from app.core.account import Account
 from app.core.aside import MANY_BYTES, aside
 from app.core.db import Session
+from app.core.etags import NOT_MODIFIED, IfMatch, IfNoneMatch, tagged
 from app.core.guards import Permission
 from app.core.idempotency import Idempotent
 from app.core.include import Include, permissions_if
@@ -28,6 +37,7 @@ ROWS = [
 router = APIRouter(prefix="/v1", tags=["editions"], route_class=Door)
 
 Reader = Annotated[Account, Permission("read", list(CATALOGUE))]
+Editor = Annotated[Account, Permission("update", list(CATALOGUE))]
 Adder = Annotated[Account, Permission("add", list(CATALOGUE))]
 
 
@@ -36,12 +46,35 @@ async def get_batch(request: Request, caller: Adder, body: RawBody) -> Batch:
     return await aside(len(body) > MANY_BYTES, read_batch, body, limit, is_admin=caller.is_admin)
 
 
-@router.get("/edition/{isbn}")
+@router.get("/edition/{isbn}", response_model=EditionDetail, responses=NOT_MODIFIED)
 async def get(
-    caller: Reader, isbn: Annotated[Isbn, Path()], session: Session, include: Include = None
-) -> EditionDetail:
+    caller: Reader,
+    isbn: Annotated[Isbn, Path()],
+    session: Session,
+    response: Response,
+    include: Include = None,
+    if_none_match: IfNoneMatch = None,
+) -> Any:
     """One edition, by its ISBN in any form."""
-    return await service.describe_edition(session, isbn, permissions_if(include, Edition(), caller.principals))
+    permissions = permissions_if(include, Edition(), caller.principals)
+    return tagged(await service.describe_edition(session, isbn, permissions), response, if_none_match)
+
+
+@router.patch("/edition/{isbn}", response_model=EditionDetail)
+async def update(
+    caller: Editor,
+    isbn: Annotated[Isbn, Path()],
+    patch: EditionUpdateIn,
+    session: Session,
+    response: Response,
+    merge_dicts: Annotated[
+        bool, Query(description="True: `info` is merged into what is stored; false: it takes its place.")
+    ] = False,
+    if_match: IfMatch = None,
+) -> Any:
+    """Change what is named of an edition, and nothing else: absent keeps, null clears."""
+    edition = await update_edition(session, caller, isbn, patch, merge_info=merge_dicts, if_match=if_match)
+    return tagged(edition, response)
 
 
 @router.post("/edition")

@@ -1,9 +1,20 @@
 """Shapes of the catalogue."""
 
 import enum
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from app.books.models import WorkType
@@ -27,6 +38,22 @@ def _not_the_image_itself(value: object) -> object:
     return value
 
 
+def name_or_id(value: object) -> str:
+    """Which of the two ways of naming a person a value is, so that only the faults of that one are told."""
+    return "by-id" if isinstance(value, int) else "by-name"
+
+
+def _digits_as_number(value: object) -> object:
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,8}", value) else value
+
+
+def _in_utc(value: datetime) -> datetime:
+    moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+    if not 1900 <= moment.year <= 2200:
+        raise PydanticCustomError("moment_out_of_range", "A moment of the years 1900 to 2200.")
+    return moment
+
+
 def _stripped(length: int) -> StringConstraints:
     return StringConstraints(strip_whitespace=True, max_length=length)
 
@@ -37,6 +64,14 @@ Heading = Annotated[Annotated[str, _stripped(512)] | None, BLANK_IS_NONE]
 FirstName = Annotated[Annotated[str, _stripped(200)] | None, BLANK_IS_NONE]
 LastName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 CoverUrl = Annotated[Url | None, BLANK_IS_NONE, BeforeValidator(_not_the_image_itself)]
+Id = Annotated[int, Field(ge=1, lt=2**31)]
+DatePublished = Annotated[
+    int,
+    BeforeValidator(_digits_as_number),
+    Field(ge=-9_999, le=99_991_231),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": r"^-?\d{1,8}$"}, {"type": "integer"}]}),
+]
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
 IsbnAsSent = Annotated[Any, WithJsonSchema({"type": ["string", "integer"], "description": "An ISBN in any form."})]
 WebAddress = Annotated[str, WithJsonSchema({"type": "string", "format": "uri", "minLength": 1})]
 
@@ -147,9 +182,21 @@ class EditionDetail(EditionBrief, WithPermissions):
     info: EditionInfo | None
 
 
-class AuthorCreateIn(Input):
+class ContributorBase(Input):
+    """A person by name: of several who share it an id says which is meant."""
+
     first_name: FirstName = None
     last_name: LastName
+
+
+Contributor = Annotated[
+    Annotated[ContributorBase, Tag("by-name")] | Annotated[Id, Tag("by-id")], Discriminator(name_or_id)
+]
+
+
+class AuthorCreateIn(ContributorBase):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"first_name": "Roald", "last_name": "Dahl"}]})
+
     info: JsonObject | None = None
 
 
@@ -201,6 +248,26 @@ class EditionRow(EditionData):
 
     isbn: IsbnAsSent
     other_isbns: list[IsbnAsSent] | None = Field(None, max_length=MAX_OTHER_ISBNS)
+
+
+class EditionUpdateIn(Input):
+    """What is to change: absent keeps, null clears."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"edition_title": "Matilda", "date_published": "19881001", "work_id": None}]}
+    )
+
+    leading_article: Article = None
+    edition_title: Heading = Field(None, description="Null: the title of its work is shown.")
+    edition_subtitle: Heading = None
+    date_published: DatePublished | None = Field(None, description="YYYYMMDD or YYYY.")
+    illustrators: list[Contributor] | None = Field(
+        None, max_length=MAX_PEOPLE, description="All of them, each by id or by name."
+    )
+    cover_url: CoverUrl = Field(None, description="An http(s) address; images themselves are not taken here.")
+    work_id: Id | None = Field(None, description="The work to move it to; null: to none.")
+    info: EditionInfo | None = None
+    hydrated_at: Moment | None = Field(None, description="When all there is to know was looked up.")
 
 
 class BulkSummary(Schema):

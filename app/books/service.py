@@ -11,7 +11,8 @@ from app.books.additions.report import Report, report_on
 from app.books.additions.rows import Batch, addition_of, forbidden_fields
 from app.books.additions.statements import add
 from app.books.briefs import Heading, shown_heading
-from app.books.models import Edition
+from app.books.merging.redirects import current_id
+from app.books.models import Edition, MergeKind
 from app.books.schemas import (
     EditionCreateIn,
     EditionDetail,
@@ -51,7 +52,7 @@ async def describe_edition(session: AsyncSession, isbn: str, permissions: list[s
     *headings, number, work_id, cover_url, series_name, series_number, published, info, authors, illustrators = row
     return EditionDetail.model_validate(
         {
-            **_brief(headings, display(number), work_id, cover_url),
+            **edition_brief(headings, display(number), work_id, cover_url),
             "series_name": series_name,
             "series_number": series_number,
             "authors": authors,
@@ -75,11 +76,13 @@ async def list_editions(
     limit: int,
 ) -> tuple[list[EditionFound], SortKey | None]:
     """A page of editions (see `queries.editions`), and the key of the last one. All have the same rules."""
+    if work_id is not None:
+        work_id = await current_id(session, MergeKind.WORK, work_id)
     page = queries.editions(account.principals, work_id=work_id, query=query, after=after, skip=skip, limit=limit)
     rows = (await session.execute(page)).all()
     permissions = permissions_if(include, Edition(), account.principals)
     briefs = [
-        EditionFound.model_validate(_brief(headings, isbn, work, cover_url) | {"permissions": permissions})
+        EditionFound.model_validate(edition_brief(headings, isbn, work, cover_url) | {"permissions": permissions})
         for *headings, isbn, work, cover_url, _ in rows
     ]
     return briefs, (rows[-1].sort_title, rows[-1].isbn) if rows else None
@@ -147,6 +150,9 @@ def _refuse(problem: type[AtomicRejected | NothingUsable], report: Report) -> No
     )
 
 
-def _brief(headings: Sequence[str | None], isbn: str, work_id: int | None, cover_url: str | None) -> dict[str, Any]:
+def edition_brief(
+    headings: Sequence[str | None], isbn: str, work_id: int | None, cover_url: str | None
+) -> dict[str, Any]:
+    """The members of an `EditionBrief`, given the edition's own heading and its work's, three parts each."""
     shown = shown_heading(Heading(*headings[:3]), Heading(*headings[3:]))
     return {**shown._asdict(), "isbn": isbn, "work_id": work_id, "cover_url": cover_url}

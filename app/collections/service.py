@@ -34,11 +34,11 @@ from app.core.errors import (
     Forbidden,
     Invalid,
     NothingUsable,
-    PreconditionFailed,
     Problem,
     RemovalLimitExceeded,
     pointer,
 )
+from app.core.etags import require_match
 from app.core.isbn import display
 from app.events import service as events
 from app.schools.models import School
@@ -64,10 +64,7 @@ def etag_of(collection: Collection | CollectionRow) -> str:
 
 def require_version(collection: Collection, if_match: str | None) -> None:
     """412 unless the caller has seen the present state, or does not say what it has seen."""
-    if if_match is None or if_match.strip() == "*":
-        return
-    if etag_of(collection) not in (tag.strip() for tag in if_match.split(",")):
-        raise PreconditionFailed(headers={"ETag": etag_of(collection)})
+    require_match(etag_of(collection), if_match)
 
 
 def touch(collection: Collection, *, item_count: int | None = None) -> None:

@@ -1,9 +1,11 @@
 """Who is asking, and may they: the guards that every door names in its signature."""
 
 from collections.abc import Callable
+from inspect import Parameter, Signature, signature
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
@@ -127,25 +129,37 @@ Caller = Annotated[Account, Depends(get_caller)]
 def Permission(permission: str, resource: Callable[..., Any] | list[Any]) -> Any:
     """A guard: the resource if the caller holds ``permission`` on it, else 403 naming what is missing.
 
-    ``resource`` is a dependency that yields something with an ``__acl__`` (404 when it does not exist), or an ACL.
+    ``resource`` is a dependency that yields something with an ``__acl__`` (404 when it does not exist), or an ACL. The
+    guard calls it and takes its parameters for its own: one dependency for FastAPI to resolve, not three.
     """
     if isinstance(resource, list):
         acl = resource
 
-        async def permitted_by_list(caller: Caller) -> Account:
+        async def permitted_by_list(request: Request) -> Account:
+            caller = await get_caller(request)
             if not may(acl, permission, caller.principals):
                 raise Forbidden(permission=permission)
             return caller
 
         return _named(permitted_by_list, permission)
 
-    async def permitted(request: Request, caller: Caller, found: Annotated[Any, Depends(resource)]) -> Any:
+    async def permitted(request: Request, **needed: Any) -> Any:
+        caller = await get_caller(request)
+        found = await resource(**needed)
         request.state.resource = found  # what a refusal is about, also one that comes later
         if not may(found, permission, caller.principals):
             raise Forbidden(permission=permission, resource=name_of(found))
         return found
 
+    needed = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in signature(resource).parameters.values()]
+    vars(permitted)["__signature__"] = Signature([*signature(permitted).parameters.values()][:1] + needed)
     return _named(permitted, permission)
+
+
+def is_guarded(dependant: Dependant) -> bool:
+    """Whether a door, or something that it depends on, asks who calls."""
+    asks = dependant.call is get_caller or hasattr(dependant.call, "permission")
+    return asks or any(map(is_guarded, dependant.dependencies))
 
 
 def _named(guard: Any, permission: str) -> Any:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive
 
 from app.core.errors import FieldError, Invalid, RequestTimeout, TooLarge, UnsupportedMedia, pointer
+from app.core.guards import is_guarded, read_credential
 from app.core.strict_json import parse_json
 
 MAX_QUERY_PARAMETERS = 50
@@ -126,6 +127,7 @@ class Door(APIRoute):
         repeatable = frozenset(_list_parameters(self))
         parses = self.body_field is not None and not isinstance(self.body_field.field_info, Form)
         media_types, limit = vars(self.endpoint).get("bulk", (None, None))
+        guarded = is_guarded(self.dependant)
 
         async def answer(request: Request) -> Response:
             scope = request.scope
@@ -140,6 +142,8 @@ class Door(APIRoute):
             elif body is not None and parses:
                 request = await _received(request, body, (JSON,))
                 request.parse()
+            if guarded:
+                await read_credential(request)
             response = await handle(request)
             for callback in scope.get("state", {}).get("before_commit", ()):
                 await callback(response)

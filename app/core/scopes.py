@@ -37,14 +37,20 @@ AREAS: Mapping[str, str | None] = {
     "access": None,
     "accounts": None,
     "audit": None,
+    "authors": "books",
     "classes": "classes",
     "collections": "collections",
     "editions": "books",
     "events": "events",
+    "illustrators": "books",
     "labels": "books",
+    "merges": "books",
+    "recommendations": "books",
     "schools": "schools",
+    "search": "books",
     "sign-in": None,
     "users": None,
+    "works": "books",
 }
 """The area of a router's tag. None: people, credentials and their record, whose doors open to no key."""
 

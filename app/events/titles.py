@@ -4,6 +4,8 @@ SYSTEM_TITLES = (
     "API key created",
     "API key revoked",
     "API key rotated",
+    "Author created",
+    "Authors merged",
     "Booklist created",
     "Bulk created schools",
     "Bulk editions added",
@@ -24,7 +26,9 @@ SYSTEM_TITLES = (
     "Hydration: Finish",
     "Hydration: Nielsen API error",
     "Hydration: Nielsen rate limit error",
+    "Labelsets updated",
     "Made a recommendation",
+    "Merge undone",
     "New class created",
     "New school created",
     "No books",
@@ -61,6 +65,7 @@ SYSTEM_TITLES = (
     "Work deleted",
     "Work referenced by a booklist has no editions",
     "Work updated",
+    "Works merged",
 )
 SYSTEM_TITLE_STEMS = ("School account made ",)
 """Titles that go on with a word of the moment."""

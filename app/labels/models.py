@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Identity, Index, String, Text, func, text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, String, Text, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.acl import Acl, All, Allow, Authenticated
@@ -42,6 +43,18 @@ class HueOrdinal(enum.StrEnum):
     PRIMARY = "primary"
     SECONDARY = "secondary"
     TERTIARY = "tertiary"
+
+
+class LabelGroup(enum.StrEnum):
+    """Labels that are set together and share an origin; `info` and `checked` have none."""
+
+    HUES = "hues"
+    AGE = "age"
+    READING_ABILITY = "reading_ability"
+    SUMMARY = "summary"
+    RECOMMEND_STATUS = "recommend_status"
+    INFO = "info"
+    CHECKED = "checked"
 
 
 class Hue(Base):
@@ -115,3 +128,23 @@ class LabelSetReadingAbility(Base):
 
     labelset_id: Mapped[int] = mapped_column(ForeignKey("labelsets.id", ondelete="CASCADE"), primary_key=True)
     reading_ability_id: Mapped[int] = mapped_column(ForeignKey("reading_abilities.id"), primary_key=True, index=True)
+
+
+class LabelChange(Base):
+    """Who changed a group of a labelset, when, from what to what. Kept when the work is deleted, so nothing refers."""
+
+    __tablename__ = "labelset_changes"
+    __table_args__ = (Index("ix_labelset_changes_work_id_id", "work_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    labelset_id: Mapped[int]
+    work_id: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    actor: Mapped[str] = mapped_column(String(60))
+    """By kind and id."""
+    label_group: Mapped[LabelGroup] = mapped_column(text_enum(LabelGroup, "label_group"))
+    origin: Mapped[LabelOrigin | None] = mapped_column(text_enum(LabelOrigin, "origin"))
+    before: Mapped[Any] = mapped_column(JSONB)
+    after: Mapped[Any] = mapped_column(JSONB)
+
+    __acl__ = Acl((Allow, "role:admin", All))

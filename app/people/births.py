@@ -14,11 +14,12 @@ from app.audit.service import note
 from app.core.account import Account
 from app.core.acl import Ace, may
 from app.core.errors import FieldError, FieldForbidden, Forbidden, Invalid, pointer
+from app.core.resources import name_of
 from app.events.service import record
 from app.people import conflicts
 from app.people.bodies import UserCreateIn
 from app.people.fields import forbidden, may_give
-from app.people.kinds import NEEDED, READERS, acl_of, insert_people, kinds_own
+from app.people.kinds import MODELS, NEEDED, READERS, Model, acl_of, insert_people, kinds_own
 from app.people.names import parts_of, whole_name
 from app.people.queries import relations_known, schools_known
 from app.people.usernames import unused_usernames
@@ -45,6 +46,10 @@ class Newborn:
     @property
     def __acl__(self) -> list[Ace]:
         return acl_of(self)
+
+    @property
+    def __resource__(self) -> Model:
+        return MODELS[self.type]
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -83,8 +88,9 @@ async def create_people(session: AsyncSession, account: Account, given: UserCrea
     """Somebody new, and a parent's children too. Raises `Forbidden`, `FieldForbidden`, `Invalid`, `AlreadyExists`."""
     family = _family(given)
     faults = [*await _settle_schools(session, family)]
-    if not all(may(one, "create", account.principals) for one in family):
-        raise Forbidden(permission="create")
+    refused = next((one for one in family if not may(one, "create", account.principals)), None)
+    if refused is not None:
+        raise Forbidden(permission="create", resource=name_of(refused))
     _refuse_fields(account, family)
     faults += [fault for one in family for fault in _faults(one)]
     if not faults:

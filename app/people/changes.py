@@ -106,7 +106,7 @@ def _faults(
             yield not_applicable(kind, pointer(name))
         if name in OBJECTS and value is not None and len(msgspec.json.encode(value)) > MAX_INFO:
             yield FieldError(pointer(name), "too_large", f"This takes at most {MAX_INFO} characters.")
-    for name in (KEPT if kind is person.type else NEEDED).get(kind, ()):
+    for name in NEEDED.get(kind, ()) if kind is not person.type else KEPT.get(kind, frozenset()) & wanted.keys():
         if after[name] is None:
             code = "not_clearable" if name in wanted else "missing"
             yield FieldError(pointer(name), code, f"An account of type {kind} needs this.")

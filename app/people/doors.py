@@ -3,12 +3,13 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
 from app.core.acl import may
 from app.core.db import Session
 from app.core.errors import Forbidden
 from app.core.guards import Caller
+from app.core.resources import name_of
 from app.people.kinds import Person
 from app.people.service import find_person
 from app.schools import service as schools
@@ -34,9 +35,10 @@ async def supporter_by_id(supporter_id: UUID, session: Session) -> Person:
     return await find_person(session, supporter_id)
 
 
-async def seen_person(caller: Caller, person: Annotated[Person, Depends(person_by_id)]) -> Person:
+async def seen_person(request: Request, caller: Caller, person: Annotated[Person, Depends(person_by_id)]) -> Person:
+    request.state.resource = person  # what a refusal is about
     if not any(may(person, permission, caller.principals) for permission in READING):
-        raise Forbidden(permission="read")
+        raise Forbidden(permission="read", resource=name_of(person))
     return person
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 from uuid import UUID
 
 from sqlalchemy import Table, delete, insert, update
@@ -24,12 +24,14 @@ from app.accounts.models import (
 from app.core.acl import Ace
 from app.core.schemas import JsonObject
 
+Model: TypeAlias = type[User]
 
-def table_of(model: type[User]) -> Table:
+
+def table_of(model: Model) -> Table:
     return cast(Table, model.__table__)
 
 
-MODELS: Mapping[UserAccountType, type[User]] = {
+MODELS: Mapping[UserAccountType, Model] = {
     UserAccountType.WRIVETED: WrivetedAdmin,
     UserAccountType.STUDENT: Student,
     UserAccountType.PUBLIC: PublicReader,
@@ -114,6 +116,10 @@ class Person:
     @property
     def __acl__(self) -> list[Ace]:
         return acl_of(self)
+
+    @property
+    def __resource__(self) -> Model:
+        return MODELS[self.type]
 
     @property
     def subject(self) -> str:

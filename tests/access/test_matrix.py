@@ -30,7 +30,7 @@ from app.accounts.models import (
     WrivetedAdmin,
 )
 from app.accounts.principals import of_service_account, of_user
-from app.books.models import Author, Edition, Illustrator, Work
+from app.books.models import Author, Edition, Illustrator, Merge, MergeKind, Series, Work
 from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
 from app.core.acl import Acl, Allow, Deny, Inherit, allowed, may, visible
@@ -127,6 +127,8 @@ async def build(session: AsyncSession) -> World:
         "Edition": Edition(isbn=new_isbn(), sort_title="edition"),
         "Author": Author(last_name="A", name_key="a"),
         "Illustrator": Illustrator(last_name="B", name_key="b"),
+        "Series": Series(title="S", title_key=uuid4().hex),
+        "Merge": Merge(kind=MergeKind.WORK, from_id=1, into_id=2, actor="user:x", undo={}),
     }
     made += [Resource(type(each), name, {}, each) for name, each in catalogue.items()]
     session.add_all([each.object for each in made])

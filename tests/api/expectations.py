@@ -58,6 +58,10 @@ def _rows(target: Target) -> list[dict[str, Any]]:
     return [{"info": {"title": f"Our School {uuid4()}"}, "copies_total": 2}]
 
 
+def _work(target: Target) -> dict[str, Any]:
+    return {"title": f"Matilda {uuid4()}", "authors": [], "editions": [new_isbn()]}
+
+
 def explained(school: UUID) -> dict[str, str]:
     return {"permission": "delete", "resource": "School", "id": str(school)}
 
@@ -133,6 +137,26 @@ EXPECTED: dict[str, Asked | None] = {
     "editions_create": Asked("Edition", "add", lambda target: {"isbn": new_isbn()}),
     "editions_find": Asked("Edition", "read"),
     "editions_add_many": Asked("Edition", "add", lambda target: [{"isbn": new_isbn()}]),
+    "editions_update": Asked("Edition", "update", lambda target: {"edition_subtitle": "A Story"}),
+    "works_find": Asked("Work", "read"),
+    "works_create": Asked("Work", "add", _work),
+    "works_get": Asked("Work", "read"),
+    "works_update": Asked("Work", "update", lambda target: {"subtitle": "A Story"}),
+    "works_delete": Asked("Work", "delete"),
+    "labels_update_many": Asked("LabelSet", "update", lambda target: [{"isbn": new_isbn(), "patch_data": {}}]),
+    "authors_find": Asked("Author", "read"),
+    "authors_create": Asked("Author", "create", lambda target: {"last_name": "Dahl"}),
+    "authors_get": Asked("Author", "read"),
+    "illustrators_list_all": Asked("Illustrator", "read"),
+    "illustrators_get_one": Asked("Illustrator", "read"),
+    "merges_merge_works": Asked("Work", "update", lambda target: {"duplicate_id": target.book.other_work}),
+    "merges_merge_authors": Asked("Author", "update", lambda target: {"duplicate_id": target.book.other_author}),
+    "merges_find": Asked("Merge", "read"),
+    "merges_undo": Asked("Work", "update"),
+    "search_find": Asked("Work", "read"),
+    "recommendations_recommend": Asked(
+        "Collection", "read", lambda target: {"wriveted_identifier": str(target.school)}
+    ),
     "events_get_events": ANY_ACTIVE,
     "events_create_event": Asked(
         "Event",
@@ -157,6 +181,8 @@ EXPECTED: dict[str, Asked | None] = {
 }
 """By operationId; None: anybody may."""
 
+OF_EVERYBODY = {"Work", "Edition", "Author", "Illustrator", "Merge", "LabelSet"}
+"""Resources whose rules do not depend on the row: who may not is told so before it is looked for."""
 HIDDEN = {"access_explain"}
 """Operations for which what the caller may not read does not exist: the same 404 for both."""
 JUDGED_BY_BODY = {"sign_in_use_class_code", "sign_in_register_student"}
@@ -178,3 +204,6 @@ PROVEN_IN_REQUEST = {
     "sign_in_change_email",
 }
 """Operations that want a proof of who it is in the request itself, which is none here: 401, whoever may ask."""
+
+LOOKED_UP_FROM_BODY = {"recommendations_recommend"}
+"""Operations whose school stands in the body as the place to look: one that does not exist is not found (404)."""

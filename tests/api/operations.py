@@ -9,16 +9,22 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
 
 from app.core.db import Database
-from app.core.guards import get_caller
+from app.core.guards import is_guarded
 from app.core.requests import Door
 from app.main import create_public_app
 from tests.conftest import settings_for
 from tests.core.apps import NOWHERE
 
-PATH_EXAMPLES = {"isbn": "9780439023481", "collection_item_id": "1"}
+PATH_EXAMPLES = {
+    "isbn": "9780439023481",
+    "collection_item_id": "1",
+    "work_id": "1",
+    "author_id": "1",
+    "illustrator_id": "1",
+    "merge_id": "1",
+}
 """What stands in a path where it is not a UUID."""
 
 
@@ -99,11 +105,7 @@ def operations() -> Iterator[Operation]:
     for route in described_app().routes:
         if isinstance(route, Door):
             for method in sorted(route.methods or ()):
-                yield Operation(method, route.path_format, route.unique_id, _is_guarded(route.dependant))
-
-
-def _is_guarded(dependant: Dependant) -> bool:
-    return dependant.call is get_caller or any(_is_guarded(inner) for inner in dependant.dependencies)
+                yield Operation(method, route.path_format, route.unique_id, is_guarded(route.dependant))
 
 
 OPERATIONS = list(operations())

@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from app.accounts.models import (
     ServiceAccount,
     ServiceAccountSchool,
@@ -14,6 +17,8 @@ from app.accounts.models import (
     Supporter,
     SupporterReader,
 )
+from app.books.merging.links import LINKS
+from app.books.models import Author, Illustrator, Merge, MergeKind, Work
 from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
 from app.core.api_keys import ApiKeys
@@ -28,9 +33,21 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Book:
+    """A work and an author with a duplicate of each, an illustrator, and a merge that can be undone."""
+
+    work: int
+    other_work: int
+    author: int
+    other_author: int
+    illustrator: int
+    merge: int
+
+
+@dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book, a class and a service account with a key; and a school that has no
-    collection yet, but a student, who is signed in, and whom a supporter cheers on."""
+    """A school with a collection of one book, a class and a service account with a key; a school that has no
+    collection yet, but a student, who is signed in, and whom a supporter cheers on; and a book, which is nobody's."""
 
     school: UUID
     bare_school: UUID
@@ -42,6 +59,7 @@ class Target:
     supporter: UUID
     class_group: UUID
     session: UUID
+    book: "Book"
 
     @property
     def in_path(self) -> dict[str, object]:
@@ -55,10 +73,16 @@ class Target:
             "user_id": self.student,
             "supporter_id": self.supporter,
             "session_id": self.session,
+            "work_id": self.book.work,
+            "author_id": self.book.author,
+            "illustrator_id": self.book.illustrator,
+            "merge_id": self.book.merge,
         }
 
 
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, *(uuid4() for _ in range(6)))
+ABSENT = 2**31 - 1
+NO_BOOK = Book(ABSENT, ABSENT - 1, ABSENT, ABSENT - 1, ABSENT, ABSENT)
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), ABSENT, *(uuid4() for _ in range(6)), NO_BOOK)
 """Nothing of this exists."""
 
 
@@ -84,17 +108,44 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         signed_in = [_signed_in(student) for student in students]
         session.add_all([*keys, *signed_in, *(_link(*pair) for pair in zip(supporters, students, strict=True))])
         await session.flush()
+        books = await _books(session, number)
     ids = (school.wriveted_identifier for school in schools)
     belongings = zip(collections, items, accounts, keys, students, supporters, classes, signed_in, strict=True)
-    paired = ((*each, bare) for each, bare in zip(belongings, schools[number:], strict=True))
+    paired = ((*each, bare, book) for each, bare, book in zip(belongings, schools[number:], books, strict=True))
     return [
-        Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings)) for *belongings, bare in paired
+        Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings), book)
+        for *belongings, bare, book in paired
     ]
 
 
 def _signed_in(student: Student) -> SignInSession:
     now = datetime.now(UTC)
     return SignInSession(user_id=student.id, method="firebase", authenticated_at=now, expires_at=now + HOUR)
+
+
+async def _books(session: AsyncSession, number: int) -> list[Book]:
+    works = [Work(title="Matilda", match_title=uuid4().hex) for _ in range(3 * number)]
+    authors = [Author(last_name="Dahl", name_key=uuid4().hex) for _ in range(2 * number)]
+    illustrators = [Illustrator(last_name="Blake", name_key=uuid4().hex) for _ in range(number)]
+    session.add_all([*works, *authors, *illustrators])
+    await session.flush()
+    gone = [_gone(work.id, into.id) for work, into in zip(works[2 * number :], works[:number], strict=True)]
+    session.add_all(gone)
+    await session.execute(delete(Work).where(Work.id.in_([merge.from_id for merge in gone])))
+    await session.flush()
+    return [
+        Book(works[n].id, works[number + n].id, authors[n].id, authors[number + n].id, illustrators[n].id, gone[n].id)
+        for n in range(number)
+    ]
+
+
+def _gone(from_id: int, into_id: int) -> Merge:
+    """What is kept of a work without anything that was merged."""
+    moment = "2026-01-01T00:00:00Z"
+    row = {"id": from_id, "type": "book", "title": "Gone", "match_title": "gone", "match_subtitle": ""}
+    links: dict[str, Any] = {link.table: {"moved": [], "taken": []} for link in LINKS[MergeKind.WORK]}
+    undo = {"row": {**row, "created_at": moment, "updated_at": moment}, "links": links}
+    return Merge(kind=MergeKind.WORK, from_id=from_id, into_id=into_id, actor="user:nobody", undo=undo)
 
 
 def _school(**columns: Any) -> School:

@@ -11,8 +11,10 @@ from tests.api.expectations import (
     EXPECTED,
     HIDDEN,
     JUDGED_BY_BODY,
+    LOOKED_UP_FROM_BODY,
     NAMED_IN_BODY,
     NO_CONTENT,
+    OF_EVERYBODY,
     PROVEN_IN_REQUEST,
     Asked,
 )
@@ -22,7 +24,7 @@ from tests.books.catalogue import new_isbn
 from tests.oracle.oracle import decide
 from tests.world import Client, World
 
-ABSENT_IN_TARGETS = {"collections_get_item_by_isbn", "editions_get"}
+ABSENT_IN_TARGETS = {"collections_get_item_by_isbn", "editions_get", "editions_update"}
 """What these look for is in no target: who may look hears 404."""
 LAST = "sign_in_log_out_everywhere"
 """Its token is good for nothing afterwards."""
@@ -41,18 +43,21 @@ def expected_status(operation: Operation, asked: Asked | None, account: Row, tar
         return 401
     missing = target is NOWHERE
     in_path = "{wriv" in operation.path or "_id}" in operation.path or "{id}" in operation.path
+    in_path = in_path or operation.name in LOOKED_UP_FROM_BODY
     if operation.name in JUDGED_BY_BODY:
         return 422
     if asked is None:
         return 404 if missing and in_path else 200
     if not account["active"]:
         return 401
-    if missing and in_path:
+    if missing and in_path and asked.resource not in OF_EVERYBODY:
         return 404
     if operation.name in HIDDEN:
         return 404 if missing or not asked.granted_to(account, target) else 200
     if not asked.granted_to(account, target):
         return 403
+    if missing and in_path:
+        return 404
     if missing and operation.name in NAMED_IN_BODY:
         return 422
     if operation.name in PROVEN_IN_REQUEST:

@@ -104,6 +104,7 @@ def test_tokens_of_the_settings_use_their_keys_issuer_and_audience() -> None:
         "WRIVETED_TOKEN_KEYS": f"{NEW},{OLD}",
         "WRIVETED_TOKEN_ISSUER": ISSUER,
         "WRIVETED_TOKEN_AUDIENCE": AUDIENCE,
+        "WRIVETED_DATA_KEYS": "a-key-that-seals-nothing-in-this-test",
     }
     tokens = Tokens.of(load_settings(environ))
     assert reads(ring(NEW), tokens.issue("user-account", SOMEBODY, HOUR))

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select, text
 
+from app.accounts.models import PublicReader
 from app.collections.models import Collection
 from app.people.kinds import CHAINS, TABLES, USERS
 from app.sign_in.models import Identity, SignInSession
@@ -56,6 +57,11 @@ async def test_what_everybody_has_is_not_cleared(world: World, name: str) -> Non
 async def test_a_student_keeps_a_name(world: World, name: str) -> None:
     student = await world.student(await world.class_group(await world.school()))
     assert faults(await student.patch(f"/user/{student.id}", json={name: None})) == [(f"/{name}", "not_clearable")]
+
+
+async def test_who_lacks_what_their_kind_needs_can_be_changed_all_the_same(world: World) -> None:
+    reader = await world.person(PublicReader(name="Robin"))
+    assert (await changed(await world.admin(), reader.id, is_active=False))["is_active"] is False
 
 
 async def test_objects_are_replaced_or_merged_as_is_asked(world: World) -> None:

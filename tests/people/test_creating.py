@@ -246,7 +246,7 @@ async def test_staff_bring_in_people_of_their_school_and_nobody_else_does(world:
     granted = (role == "educator" and kind == "student") or (role == "school_admin" and kind in SCHOOLED)
     assert answer.status_code == (200 if granted else 403), answer.text
     if not granted:
-        assert (answer.json()["code"], answer.json()["permission"]) == ("permission_missing", "create")
+        assert (answer.json()["permission"], answer.json()["resource"]) == ("create", names[kind])
 
 
 @pytest.mark.parametrize("kind", SCHOOLED)

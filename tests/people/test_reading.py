@@ -71,7 +71,7 @@ def check_shown(kind: str, here: Cast, writer: Writer, status: int, seen: Any, e
     elif status == 200:
         assert seen.keys() == {"id", "type", "name" if kind == "Parent" else "first_name"}, at
     else:
-        assert (seen["code"], seen["permission"]) == ("permission_missing", "read"), at
+        assert (seen["code"], seen["permission"], seen["resource"]) == ("permission_missing", "read", kind), at
 
 
 @pytest.mark.parametrize("kind", KINDS)

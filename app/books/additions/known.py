@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from app.books.additions.rows import Addition
-from app.books.matching import KnownWork, match_title, person_key
+from app.books.matching import KnownWork, match_title, person_key, series_key
 from app.books.schemas import AuthorCreateIn
 from app.core.aside import array_of, json_of
 from app.core.text import fold
@@ -165,12 +165,17 @@ def records_of(catalogue: Catalogue, new: Newcomers, ids: Sequence[Sequence[int]
             one.id = number
     records: dict[str, list[Any]] = {
         "works": [_work_record(work) for work in new.works],
-        "authors": new.authors,
+        "authors": [_author_record(person) for person in new.authors],
         "illustrators": new.illustrators,
         "editions": [_edition_record(edition) for edition in catalogue.changed.values()],
         "author_works": [{"work_id": work.id, "author_id": person.id} for work, person in catalogue.new_credits],
         "illustrator_editions": [
             {"edition_isbn": isbn, "illustrator_id": person.id} for isbn, person in catalogue.new_drawings
+        ],
+        "series": [
+            _volume_record(place, edition)
+            for place, edition in enumerate(catalogue.changed.values())
+            if _is_volume(edition)
         ],
     }
     return {table: json_of(rows) for table, rows in records.items() if rows}
@@ -183,6 +188,29 @@ def _work_record(new: NewWork) -> dict[str, Any]:
         "title": new.title,
         "subtitle": new.subtitle,
         "match_title": new.known.title,
+        "match_subtitle": new.known.subtitle,
+    }
+
+
+def _author_record(new: Person) -> dict[str, Any]:
+    name = f"{new.first_name or ''} {new.last_name}"
+    return {**msgspec.to_builtins(new), "search_name": fold(name)}
+
+
+def _is_volume(edition: KnownEdition) -> bool:
+    return edition.work is not None and edition.series_name is not None
+
+
+def _volume_record(place: int, edition: KnownEdition) -> dict[str, Any]:
+    """A work's place in the series that its edition names."""
+    title = edition.series_name or ""
+    return {
+        "place": place,
+        "title": title,
+        "title_key": series_key(title),
+        "search_title": fold(title),
+        "work_id": edition.work and edition.work.id,
+        "order_id": edition.series_number,
     }
 
 

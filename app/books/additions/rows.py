@@ -35,6 +35,10 @@ class Addition(NamedTuple):
         """The work that the row names."""
         return None if self.data is None else self.data.work_id
 
+    def of_work(self, work_id: int) -> "Addition":
+        """The same, of another work."""
+        return self if self.data is None else self._replace(data=self.data.model_copy(update={"work_id": work_id}))
+
 
 class Note(NamedTuple):
     """What there is to say about a row. One that ``rejects`` tells why nothing of the row was used."""

@@ -22,10 +22,12 @@ from app.books.additions.known import (
 from app.books.additions.plan import Outcome, apply_additions
 from app.books.additions.rows import Addition
 from app.books.briefs import refresh_briefs
+from app.books.merging.locking import lock_catalogue
+from app.books.merging.redirects import current_ids
+from app.books.models import MergeKind
 from app.core.aside import MANY_ROWS, array_of, aside
 from app.core.db import Driver, driver_of
 
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('books.additions', 0))"
 _INTRODUCE = """
 WITH introduced AS (
     INSERT INTO editions (isbn)
@@ -83,14 +85,14 @@ SELECT ARRAY(SELECT nextval(pg_get_serial_sequence('works', 'id')) FROM generate
 """
 _STORE = {
     "works": """
-INSERT INTO works (id, type, leading_article, title, subtitle, match_title)
-SELECT id, 'book', leading_article, title, subtitle, match_title FROM jsonb_to_recordset(%s::jsonb)
-    AS n(id int, leading_article text, title text, subtitle text, match_title text)
+INSERT INTO works (id, type, leading_article, title, subtitle, match_title, match_subtitle)
+SELECT id, 'book', leading_article, title, subtitle, match_title, match_subtitle FROM jsonb_to_recordset(%s::jsonb)
+    AS n(id int, leading_article text, title text, subtitle text, match_title text, match_subtitle text)
 """,
     "authors": """
-INSERT INTO authors (id, first_name, last_name, name_key, info)
-SELECT id, first_name, last_name, name_key, info FROM jsonb_to_recordset(%s::jsonb)
-    AS n(id int, first_name text, last_name text, name_key text, info jsonb)
+INSERT INTO authors (id, first_name, last_name, name_key, search_name, info)
+SELECT id, first_name, last_name, name_key, search_name, info FROM jsonb_to_recordset(%s::jsonb)
+    AS n(id int, first_name text, last_name text, name_key text, search_name text, info jsonb)
 """,
     "illustrators": """
 INSERT INTO illustrators (id, first_name, last_name, name_key, info)
@@ -116,6 +118,28 @@ SELECT work_id, author_id FROM jsonb_to_recordset(%s::jsonb) AS n(work_id int, a
 INSERT INTO illustrator_editions (edition_isbn, illustrator_id)
 SELECT edition_isbn, illustrator_id FROM jsonb_to_recordset(%s::jsonb) AS n(edition_isbn bigint, illustrator_id int)
 """,
+    "series": """
+WITH volumes AS (
+    SELECT * FROM jsonb_to_recordset(%s::jsonb)
+        AS n(place int, title text, title_key text, search_title text, work_id int, order_id int)
+),
+added AS (
+    INSERT INTO series (title, title_key, search_title)
+    SELECT DISTINCT ON (title_key) title, title_key, search_title FROM volumes ORDER BY title_key, place
+    ON CONFLICT (title_key) DO NOTHING
+    RETURNING id, title_key
+),
+found AS (
+    SELECT id, title_key FROM added
+    UNION ALL
+    SELECT id, title_key FROM series WHERE title_key IN (SELECT title_key FROM volumes)
+)
+INSERT INTO series_works_association AS known (series_id, work_id, order_id)
+SELECT DISTINCT ON (found.id, v.work_id) found.id, v.work_id, v.order_id
+  FROM volumes v JOIN found USING (title_key) ORDER BY found.id, v.work_id, v.order_id
+ON CONFLICT (series_id, work_id) DO UPDATE SET order_id = excluded.order_id
+ WHERE known.order_id IS NULL AND excluded.order_id IS NOT NULL
+""",
 }
 
 
@@ -124,7 +148,9 @@ async def add(session: AsyncSession, additions: Sequence[Addition]) -> list[Outc
     driver = driver_of(session)
     telling = [addition for addition in additions if addition.data is not None]
     if telling:
-        await driver.execute(_LOCK)
+        await lock_catalogue(driver)
+        additions = await _led_on(session, additions)
+        telling = [addition for addition in additions if addition.data is not None]
     absent = await _absent_works(driver, telling)
     usable = [addition for addition in additions if addition.work_id not in absent] if absent else additions
     isbns = await aside(len(usable) > MANY_ROWS, numbers_in, usable)
@@ -138,6 +164,15 @@ async def add(session: AsyncSession, additions: Sequence[Addition]) -> list[Outc
         credited = {work.id for work, _ in catalogue.new_credits if work.id is not None}
         await refresh_briefs(session, catalogue.changed, credited)
     return outcomes
+
+
+async def _led_on(session: AsyncSession, additions: Sequence[Addition]) -> Sequence[Addition]:
+    """The additions, with the works that they name replaced by those that these were merged into."""
+    named = {addition.work_id for addition in additions if addition.work_id is not None}
+    current = await current_ids(session, MergeKind.WORK, named)
+    if all(id_ == now for id_, now in current.items()):
+        return additions
+    return [addition.of_work(current[addition.work_id]) if addition.work_id else addition for addition in additions]
 
 
 async def _absent_works(driver: Driver, additions: Sequence[Addition]) -> set[int]:

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 
 from app.core import scopes
 from app.core.errors import REGISTRY
+from app.core.guards import get_caller, is_guarded
 from app.core.http.problems import MEDIA_TYPE
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -129,6 +130,8 @@ def _complete(operation: dict[str, Any], route: APIRoute, method: str) -> set[in
     asked = list(dict.fromkeys(permissions(route.dependant)))
     if asked:
         operation["x-required-permission"] = ", ".join(asked)
+    if is_guarded(route.dependant):
+        operation.setdefault("security", [{get_caller.scheme_name: []}])
     scope = scopes.needed(route, method)
     if "security" in operation and scope is not None:
         operation["security"] = [*operation["security"], {API_KEY: []}]
