@@ -13,6 +13,7 @@ from app.adapters.firebase import Firebase
 from app.adapters.firebase_emulator import FirebaseEmulator
 from app.audit import routes as audit
 from app.audit.refusals import record_refusal
+from app.booklists import routes as booklists
 from app.books import routes as books
 from app.books.people import routes as people_of_books
 from app.books.works import routes as works
@@ -48,6 +49,7 @@ ROUTERS = (
     schools.router,
     classes.router,
     collections.router,
+    booklists.router,
     labels.router,
     labelled_works.router,
     merging.router,

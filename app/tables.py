@@ -2,6 +2,7 @@
 
 from app.accounts import models as accounts
 from app.audit import models as audit
+from app.booklists import models as booklists
 from app.books import models as books
 from app.classes import models as classes
 from app.collections import models as collections
@@ -18,6 +19,7 @@ __all__ = [
     "Base",
     "accounts",
     "audit",
+    "booklists",
     "books",
     "classes",
     "collections",

@@ -23,6 +23,8 @@ PUBLIC = {
     "GET /v1/auth/firebase",
     "POST /v1/auth/firebase",
     "POST /v1/auth/refresh",
+    "GET /v1/public-list/{booklist_slug}",
+    "GET /v1/public-lists",
     "GET /v1/school/{wriveted_identifier}/exists",
     "POST /v1/auth/class-code",
     "POST /v1/auth/register-student",

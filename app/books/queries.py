@@ -31,9 +31,10 @@ SELECT e.leading_article, e.edition_title, e.edition_subtitle, w.leading_article
       SELECT s.title, sw.order_id FROM series_works_association sw JOIN series s ON s.id = sw.series_id
        WHERE sw.work_id = e.work_id ORDER BY sw.primary_works DESC, s.id LIMIT 1
   ) s ON true
- WHERE e.isbn = %s
+ WHERE e.isbn = ANY(%s::bigint[])
 """
-"""All that is shown of one edition: its own heading, its work's, then the rest. A series is its own, or its work's."""
+"""All that is shown of these editions: for each its own heading, its work's, then the rest. A series is its own, or its
+work's."""
 
 
 IN_BRIEF: tuple[InstrumentedAttribute[Any], ...] = (

@@ -1,6 +1,6 @@
 """The verbs of the catalogue."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
 import msgspec
@@ -20,7 +20,7 @@ from app.books.schemas import (
     EditionInfo,
 )
 from app.core.account import Account
-from app.core.aside import MANY_ROWS, aside
+from app.core.aside import MANY_ROWS, array_of, aside
 from app.core.db import driver_of, transaction_of
 from app.core.errors import (
     AlreadyExists,
@@ -46,22 +46,16 @@ async def describe_edition(session: AsyncSession, isbn: str, permissions: list[s
 
     Raises ``NotFound``.
     """
-    row = await (await driver_of(session).execute(queries.EDITION, [int(isbn)])).fetchone()
-    if row is None:
+    found = await describe_editions(session, [int(isbn)])
+    if not found:
         raise NotFound("There is no edition with this ISBN.")
-    *headings, number, work_id, cover_url, series_name, series_number, published, info, authors, illustrators = row
-    return EditionDetail.model_validate(
-        {
-            **edition_brief(headings, display(number), work_id, cover_url),
-            "series_name": series_name,
-            "series_number": series_number,
-            "authors": authors,
-            "illustrators": illustrators,
-            "date_published": published,
-            "info": None if info is None else EditionInfo.model_validate(info, extra="ignore"),
-            "permissions": permissions,
-        }
-    )
+    return found[int(isbn)].model_copy(update={"permissions": permissions})
+
+
+async def describe_editions(session: AsyncSession, isbns: Iterable[int]) -> dict[int, EditionDetail]:
+    """All that is shown of these editions, by ISBN, in one statement; those that are unknown are left out."""
+    rows = await (await driver_of(session).execute(queries.EDITION, [array_of(isbns)])).fetchall()
+    return {row[6]: _detail(row) for row in rows}
 
 
 async def list_editions(
@@ -147,6 +141,21 @@ def _refuse(problem: type[AtomicRejected | NothingUsable], report: Report) -> No
         errors=[FieldError(pointer(row.index), row.code, row.hint) for row in rejected[:MAX_FAULTS]],
         summary=msgspec.to_builtins(summary),
         results=msgspec.to_builtins(report.results),
+    )
+
+
+def _detail(row: Sequence[Any]) -> EditionDetail:
+    *headings, number, work_id, cover_url, series_name, series_number, published, info, authors, illustrators = row
+    return EditionDetail.model_validate(
+        {
+            **edition_brief(headings, display(number), work_id, cover_url),
+            "series_name": series_name,
+            "series_number": series_number,
+            "authors": authors,
+            "illustrators": illustrators,
+            "date_published": published,
+            "info": None if info is None else EditionInfo.model_validate(info, extra="ignore"),
+        }
     )
 
 

@@ -1,10 +1,12 @@
-"""A library's collection, and the holdings in it."""
+"""A library's collection, the holdings in it, and what readers did with them."""
 
+import enum
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     ColumnElement,
     ForeignKey,
@@ -13,16 +15,35 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    Uuid,
+    column,
     func,
+    select,
+    table,
     text,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from app.books.models import Edition
 from app.core.acl import Acl, All, Allow, Inherit
 from app.core.db import Base
 from app.core.isbn import IsbnColumn
+from app.core.types import text_enum
+
+STUDENTS = table("students", column("id", Uuid), column("school_id", Uuid))
+"""Which school a reader belongs to, if to any."""
+
+
+class CollectionItemReadStatus(enum.StrEnum):
+    """How far a reader is with a book."""
+
+    UNREAD = "UNREAD"
+    TO_READ = "TO_READ"
+    NOT_INTERESTED = "NOT_INTERESTED"
+    READING = "READING"
+    STOPPED_READING = "STOPPED_READING"
+    READ = "READ"
 
 
 class Collection(Base):
@@ -112,3 +133,36 @@ class CollectionItem(Base):
     edition: Mapped[Edition | None] = relationship(lazy="raise")
 
     __acl__ = Acl(Inherit("collection"))
+
+
+class ReadingActivity(Base):
+    """That a reader came to a status with a holding. Rows are only added: the newest of a pair is how it stands.
+
+    The reader is kept as a person, so that a change of the account's kind keeps what was read.
+    """
+
+    __tablename__ = "collection_item_activity_log"
+    __table_args__ = (
+        Index("ix_collection_item_activity_log_current", "reader_id", "collection_item_id", "timestamp", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    collection_item_id: Mapped[int] = mapped_column(
+        ForeignKey("collection_items.id", ondelete="CASCADE", name="fk_collection_item_activity_log_collection_items"),
+        index=True,
+    )
+    reader_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    status: Mapped[CollectionItemReadStatus] = mapped_column(text_enum(CollectionItemReadStatus, "status"))
+    timestamp: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    school_id: Mapped[UUID | None] = column_property(
+        select(STUDENTS.c.school_id).where(STUDENTS.c.id == reader_id).correlate_except(STUDENTS).scalar_subquery(),
+    )
+    """The school that the reader belongs to now: whoever is on its staff sees what its pupils read."""
+
+    __acl__ = Acl(
+        (Allow, "user:{reader_id}", ("create", "read")),
+        (Allow, "parent:{reader_id}", ("create", "read")),
+        (Allow, "schooladmin:{school_id}", ("create", "read")),
+        (Allow, "educator:{school_id}", ("create", "read")),
+    )

@@ -1,6 +1,6 @@
 """Selects on collections that are worth a name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, select
 
 from app.collections.models import Collection
+from app.core.aside import array_of
 from app.core.db import Driver
 from app.core.text import fold
 
@@ -43,23 +44,8 @@ _ITEM = """SELECT i.id, i.copies_total, i.copies_available, i.info::text, i.edit
              FROM collection_items i LEFT JOIN editions e ON e.isbn = i.edition_isbn WHERE """
 _ON_SHELF = "i.collection_id = %s AND i.withdrawn_at IS NULL"
 _BEGINS_A_WORD = " AND ' ' || i.sort_title LIKE %s"
+_ONE_OF = " AND i.id = ANY(%s::int[])"
 _AFTER = " AND (i.sort_title, i.id) > (%s, %s)"
-
-# Holdings, and how far each is known: an item without an edition is counted, and can be no more than that. Each work
-# has at most one labelset, so nothing counts twice.
-READINESS = """
-SELECT count(*), count(*) FILTER (WHERE hydrated), count(*) FILTER (WHERE hydrated AND labelled),
-       count(*) FILTER (WHERE hydrated AND labelled AND good)
-  FROM (SELECT e.title IS NOT NULL AND e.cover_url IS NOT NULL AS hydrated,
-               l.min_age >= 0 AND l.max_age > 0 AND l.huey_summary IS NOT NULL
-               AND EXISTS (SELECT FROM labelset_hues h WHERE h.labelset_id = l.id)
-               AND EXISTS (SELECT FROM labelset_reading_abilities r WHERE r.labelset_id = l.id) AS labelled,
-               l.recommend_status = 'GOOD' AS good
-          FROM collection_items i
-          LEFT JOIN editions e ON e.isbn = i.edition_isbn
-          LEFT JOIN labelsets l ON l.work_id = e.work_id
-         WHERE i.collection_id = %s AND i.withdrawn_at IS NULL) AS holdings
-"""
 
 
 def collection_locked(which: ColumnElement[bool]) -> Select[Collection]:
@@ -83,18 +69,29 @@ async def _collection_row(driver: Driver, which: bytes, identifier: UUID) -> Col
 
 
 async def shelf(
-    driver: Driver, collection_id: UUID, *, query: str | None, after: Sequence[Any] | None, skip: int, limit: int
+    driver: Driver,
+    collection_id: UUID,
+    *,
+    query: str | None,
+    ids: Iterable[int] | None = None,
+    after: Sequence[Any] | None,
+    skip: int,
+    limit: int,
 ) -> list[ItemRow]:
-    """A page of holdings in the order of their titles; ``after`` is the sort title and id of the last one seen."""
-    words = _words(query)
-    parameters = [collection_id, *words, *(after or ()), limit, skip]
-    return await (await driver.execute(_page(len(words), after is not None), parameters)).fetchall()
+    """A page of holdings, or of those with these ids, in the order of their titles; ``after`` is the sort title and
+    id of the last one seen."""
+    words, chosen = _words(query), _chosen(ids)
+    parameters = [collection_id, *words, *chosen, *(after or ()), limit, skip]
+    return await (await driver.execute(_page(len(words), len(chosen), after is not None), parameters)).fetchall()
 
 
-async def number_on_shelf(driver: Driver, collection_id: UUID, query: str) -> int:
-    """How many holdings have a title in which every word of ``query`` begins a word."""
-    words = _words(query)
-    row = await (await driver.execute(_count(len(words)), [collection_id, *words])).fetchone()
+async def number_on_shelf(
+    driver: Driver, collection_id: UUID, query: str | None, ids: Iterable[int] | None = None
+) -> int:
+    """How many holdings, or of those with these ids, have a title in which every word of ``query`` begins a word."""
+    words, chosen = _words(query), _chosen(ids)
+    statement = _count(len(words), len(chosen))
+    row = await (await driver.execute(statement, [collection_id, *words, *chosen])).fetchone()
     return 0 if row is None else int(row[0])
 
 
@@ -120,12 +117,17 @@ def _words(query: str | None) -> list[str]:
     return [f"% {word}%" for word in fold(query or "").split()]
 
 
+def _chosen(ids: Iterable[int] | None) -> list[str]:
+    return [] if ids is None else [array_of(ids)]
+
+
 @cache
-def _page(words: int, after: bool) -> bytes:
+def _page(words: int, chosen: int, after: bool) -> bytes:
     order = " ORDER BY i.sort_title, i.id LIMIT %s OFFSET %s"
-    return "".join((_ITEM, _ON_SHELF, _BEGINS_A_WORD * words, _AFTER * after, order)).encode()
+    return "".join((_ITEM, _ON_SHELF, _BEGINS_A_WORD * words, _ONE_OF * chosen, _AFTER * after, order)).encode()
 
 
 @cache
-def _count(words: int) -> bytes:
-    return "".join(("SELECT count(*) FROM collection_items i WHERE ", _ON_SHELF, _BEGINS_A_WORD * words)).encode()
+def _count(words: int, chosen: int) -> bytes:
+    start = "SELECT count(*) FROM collection_items i WHERE "
+    return "".join((start, _ON_SHELF, _BEGINS_A_WORD * words, _ONE_OF * chosen)).encode()

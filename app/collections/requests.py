@@ -10,15 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from app.collections import queries, service
+from app.collections.activity import Reading, reading_of
 from app.collections.models import Collection, CollectionItem
 from app.collections.queries import CollectionRow
+from app.collections.schemas import CollectionItemActivityBase
 from app.collections.service import Terms
 from app.collections.sync.plan import Plan, plan_changes
 from app.collections.sync.rows import Body, Delta, Whole, decode_body, decode_rows
+from app.core.acl import may
 from app.core.aside import MANY_BYTES, aside
 from app.core.db import RequestTransaction, Session, Transaction
-from app.core.errors import FieldError, Invalid, NotFound, PreconditionFailed, pointer
-from app.core.guards import Permission, read_credential
+from app.core.errors import FieldError, Forbidden, Invalid, NotFound, PreconditionFailed, pointer
+from app.core.guards import Caller, Permission, read_credential
 from app.core.idempotency import Idempotent
 from app.core.requests import RawBody
 from app.schools.models import School
@@ -103,6 +106,26 @@ async def get_item_to_read(collection_item_id: int, session: Session) -> Collect
     if item is None:
         raise NotFound("There is no such holding.")
     return item
+
+
+async def get_new_activity(activity: CollectionItemActivityBase, transaction: RequestTransaction) -> Reading:
+    """What the reader whom the body names reads."""
+    return await reading_of(transaction.driver, activity.reader_id)
+
+
+async def get_reader_asked_about(
+    caller: Caller,
+    transaction: RequestTransaction,
+    reader_id: Annotated[
+        UUID | None, Query(description="Only books that this reader, whose reading you may see, did something with.")
+    ] = None,
+) -> UUID | None:
+    """The reader whose books are asked for, if the caller may know what this reader reads."""
+    if reader_id is not None:
+        reading = await reading_of(transaction.driver, reader_id)
+        if not may(reading, "read", caller.principals):
+            raise Forbidden("You may not see what this reader reads.", permission="read", resource="ReadingActivity")
+    return reader_id
 
 
 async def get_terms(
@@ -207,4 +230,6 @@ Changeable = Annotated[Collection, Depends(get_changeable)]
 Deletable = Annotated[Collection, Depends(get_deletable)]
 SchoolReadable = Annotated[CollectionRow | Collection, Permission("read", get_school_collection)]
 SchoolChangeable = Annotated[Collection, Depends(get_school_changeable)]
+NewActivity = Annotated[Reading, Permission("create", get_new_activity)]
+ReaderAskedAbout = Annotated[UUID | None, Depends(get_reader_asked_about)]
 ReadableItem = Annotated[CollectionItem, Permission("read", get_item_to_read)]

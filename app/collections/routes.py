@@ -5,8 +5,10 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
-from app.collections import queries, service, shelf
-from app.collections.models import Collection
+from app.collections import insight, listing, queries, service, shelf
+from app.collections.activity import log
+from app.collections.listing import Wanted
+from app.collections.models import Collection, CollectionItemReadStatus
 from app.collections.requests import (
     BulkChange,
     BulkTerms,
@@ -14,10 +16,12 @@ from app.collections.requests import (
     Changes,
     Creatable,
     Deletable,
+    NewActivity,
     ParsedDelta,
     ParsedWhole,
     Readable,
     ReadableItem,
+    ReaderAskedAbout,
     Replacement,
     SchoolChangeable,
     SchoolReadable,
@@ -28,6 +32,8 @@ from app.collections.schemas import (
     CollectionCreateIn,
     CollectionDeleted,
     CollectionInfo,
+    CollectionItemActivityBase,
+    CollectionItemActivityBrief,
     CollectionItemAndStatusCreateIn,
     CollectionItemCreateIn,
     CollectionItemDetail,
@@ -163,20 +169,24 @@ async def delete(collection: Deletable, caller: Caller, session: Session) -> Any
 async def list_items(
     request: Request,
     collection: Readable,
+    caller: Caller,
+    reader_id: ReaderAskedAbout,
     transaction: RequestTransaction,
     pages: Pages,
     query: Annotated[
         str | None, Query(max_length=200, description="Words that each begin a word of the title, in any order.")
     ] = None,
-    reader_id: Annotated[None, Query(description="Refused: reading activity is not kept yet.")] = None,
-    read_status: Annotated[None, Query(description="Refused: reading activity is not kept yet.")] = None,
+    read_status: Annotated[
+        CollectionItemReadStatus | None,
+        Query(description="Only books with which `reader_id`, or any reader that you may see, is this far now."),
+    ] = None,
 ) -> Any:
     """The holdings of a collection in the order of their titles; books whose title is not known come last."""
-    driver, permissions = transaction.driver, permissions_asked(request, collection)
-    rows = await queries.shelf(
-        driver, collection.id, query=query, after=pages.after, skip=pages.skip, limit=pages.limit
+    permissions = permissions_asked(request, collection)
+    wanted = Wanted(query, reader_id, read_status)
+    rows, total = await listing.list_items(
+        transaction, caller, collection, wanted, after=pages.after, skip=pages.skip, limit=pages.limit
     )
-    total = await queries.number_on_shelf(driver, collection.id, query) if query else collection.item_count
     pages.offer_next(len(rows), shelf.key_of(rows[-1]) if rows else None)
     answer = shelf.page_json(rows, pages.describe(total), permissions)
     return Response(answer, media_type="application/json", headers=pages.headers)
@@ -198,15 +208,18 @@ async def replace_items(
 
 @router.get("/collection/{collection_id}/info", response_model=CollectionInfo)
 async def get_info(collection: Readable, session: Session) -> Any:
-    """How much of the collection is known well enough to be recommended."""
-    return await service.count_readiness(session, collection)
+    """How much of the collection is known well enough to be recommended, and what a librarian wants to see beside."""
+    return await insight.collection_info(session, collection.id)
 
 
 @router.post("/collection/{collection_id}/item", response_model=CollectionItemDetail)
 async def add_item(
     collection: Changeable, caller: Caller, item: CollectionItemAndStatusCreateIn, session: Session
 ) -> Any:
-    """Add one book. 409 if the collection holds its ISBN already; without an ISBN, `info.title` is needed."""
+    """Add one book. 409 if the collection holds its ISBN already; without an ISBN, `info.title` is needed.
+
+    With `reader_id` and `read_status` it is also noted how far a reader is with it.
+    """
     row = await service.add_item(session, caller, collection, item)
     return Response(shelf.item_json(row), media_type="application/json")
 
@@ -228,6 +241,14 @@ async def get_item(item: ReadableItem, caller: Caller, session: Session, include
         raise NotFound("There is no such holding.")
     more = shelf.permissions_member(permissions_if(include, item, caller.principals))
     return Response(shelf.item_json(row, more), media_type="application/json")
+
+
+@router.post("/collection-item-activity")
+async def log_activity(
+    reading: NewActivity, caller: Caller, once: Idempotent, activity: CollectionItemActivityBase, session: Session
+) -> CollectionItemActivityBrief:
+    """Note how far a reader is with a book: the reader, a parent, or the staff of the reader's school may."""
+    return await log(session, caller, reading, activity.collection_item_id, activity.status)
 
 
 @router.get("/school/{wriveted_identifier}/collection", response_model=list[CollectionItemDetail], tags=["lms"])

@@ -1,12 +1,14 @@
 """Shapes of collections and holdings."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from app.books.schemas import EditionBrief, WorkBrief
+from app.collections.models import CollectionItemReadStatus
 from app.collections.sync.rows import Action
 from app.core.include import WithPermissions
 from app.core.isbn import Isbn
@@ -50,13 +52,39 @@ class CollectionItemsResponse(Page[CollectionItemDetail]):
     pass
 
 
+class LabelCount(Schema):
+    key: str
+    name: str
+    count: int = Field(description="Holdings with this label.")
+
+
+class AgeCount(Schema):
+    age: int
+    count: int = Field(description="Holdings that suit this age.")
+
+
+class Availability(Schema):
+    on_shelf: int = Field(description="Copies that are there.")
+    borrowed: int = Field(description="Copies that are not.")
+
+
 class CollectionInfo(Schema):
-    """How much of a collection is ready to be recommended. Each count is a part of the one before it."""
+    """How much of a collection is ready to be recommended, and what is in it.
+
+    Of the first four counts each is a part of the one before it.
+    """
 
     total_editions: int = Field(description="Holdings that are not withdrawn, with or without an ISBN.")
     hydrated: int = Field(description="Of these, those whose title and cover are known.")
     hydrated_and_labeled: int = Field(description="Of these, those with a hue, a reading ability, ages and a summary.")
     recommendable: int = Field(description="Of these, those marked good.")
+    unlabelled: int = Field(description="Holdings without a hue, a reading ability, ages or a summary.")
+    without_isbn: int
+    duplicates: int = Field(description="Works of which two or more editions are held.")
+    availability: Availability
+    by_hue: list[LabelCount] = Field(description="Every hue, also those of no holding. A book may have three.")
+    by_reading_ability: list[LabelCount] = Field(description="Every reading ability, the easiest first.")
+    by_age: list[AgeCount] = Field(description="Ages up to 18 that some holding suits.")
 
 
 class ChangeSummary(Schema):
@@ -152,8 +180,41 @@ class CollectionItemAndStatusCreateIn(Input):
     info: CollectionItemInfoCreateIn | None = None
     copies_total: int | None = Field(None, ge=0, le=1_000_000)
     copies_available: int | None = Field(None, ge=0, le=1_000_000)
-    read_status: None = Field(None, description="Reading activity is not kept yet.")
-    reader_id: None = Field(None, description="Reading activity is not kept yet.")
+    read_status: CollectionItemReadStatus | None = Field(None, description="How far a reader is; with `reader_id`.")
+    reader_id: UUID | None = Field(None, description="Yourself, your child or your school's pupil; with `read_status`.")
+
+    @model_validator(mode="after")
+    def _names_both_or_neither(self) -> Self:
+        if (self.read_status is None) is not (self.reader_id is None):
+            raise PydanticCustomError("both_or_neither", "Send `read_status` and `reader_id` together, or neither.")
+        return self
+
+
+class CollectionItemActivityBase(Input):
+    """How far a reader is with a holding."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "collection_item_id": 1,
+                    "reader_id": "0e1fb0b7-5f0e-4c9e-8f4e-2f8f6b2f2c11",
+                    "status": "READING",
+                }
+            ]
+        }
+    )
+
+    collection_item_id: int = Field(ge=1, le=2**31 - 1)
+    reader_id: UUID = Field(description="Yourself, your child, or a pupil of the school where you work.")
+    status: CollectionItemReadStatus
+
+
+class CollectionItemActivityBrief(Schema):
+    collection_item_id: int
+    reader_id: UUID
+    status: CollectionItemReadStatus
+    timestamp: datetime
 
 
 class CollectionDeleted(Schema):

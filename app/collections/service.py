@@ -14,10 +14,10 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.collections import queries
+from app.collections import activity, queries
 from app.collections.models import Collection
 from app.collections.queries import CollectionRow, ItemRow
-from app.collections.schemas import CollectionInfo, CollectionItemAndStatusCreateIn
+from app.collections.schemas import CollectionItemAndStatusCreateIn
 from app.collections.sync import changes
 from app.collections.sync.changes import Outcome
 from app.collections.sync.plan import Plan, plan_changes
@@ -185,8 +185,11 @@ async def change(
 async def add_item(
     session: AsyncSession, account: Account, collection: Collection, item: CollectionItemAndStatusCreateIn
 ) -> ItemRow:
-    """Add one book to a locked collection. 409 if it holds the ISBN already."""
+    """Add one book to a locked collection, and note how far a reader is with it. 409 if it holds the ISBN already."""
     driver = driver_of(session)
+    reading = None if item.reader_id is None else await activity.reading_of(driver, item.reader_id)
+    if reading is not None:
+        activity.require_right_to_log(account, reading)
     if item.edition_isbn is not None and await queries.holding(driver, collection.id, int(item.edition_isbn)):
         hint = "Change the holding that exists."
         raise AlreadyExists(
@@ -200,7 +203,10 @@ async def add_item(
         stored = await queries.holding(driver, collection.id, int(item.edition_isbn))
     else:
         stored = await queries.newest_holding(driver, collection.id)
-    return cast(ItemRow, stored)  # it was added in this transaction
+    added = cast(ItemRow, stored)  # it was added in this transaction
+    if reading is not None and item.read_status is not None:
+        await activity.log(session, account, reading, added[0], item.read_status)
+    return added
 
 
 def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -222,13 +228,6 @@ async def remove(session: AsyncSession, account: Account, collection: Collection
         info={"collection_id": str(collection.id), "name": collection.name, "book_count": collection.item_count},
     )
     await session.execute(delete(Collection).where(Collection.id == collection.id))
-
-
-async def count_readiness(session: AsyncSession, collection: CollectionRow) -> CollectionInfo:
-    """How much of a collection could be recommended."""
-    cursor = await driver_of(session).execute(queries.READINESS, [collection.id])
-    total, hydrated, labelled, good = await cursor.fetchone() or (0, 0, 0, 0)
-    return CollectionInfo(total_editions=total, hydrated=hydrated, hydrated_and_labeled=labelled, recommendable=good)
 
 
 NOTHING_DONE = Outcome(frozenset(), frozenset(), frozenset(), frozenset(), 0, (), 0)

@@ -21,6 +21,8 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 class Scope(enum.StrEnum):
     """What a key can be given. `write` does not include `read`."""
 
+    BOOKLISTS_READ = "booklists:read"
+    BOOKLISTS_WRITE = "booklists:write"
     BOOKS_READ = "books:read"
     BOOKS_WRITE = "books:write"
     CLASSES_READ = "classes:read"
@@ -38,6 +40,7 @@ AREAS: Mapping[str, str | None] = {
     "accounts": None,
     "audit": None,
     "authors": "books",
+    "booklists": "booklists",
     "classes": "classes",
     "collections": "collections",
     "editions": "books",

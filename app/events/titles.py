@@ -7,6 +7,8 @@ SYSTEM_TITLES = (
     "Author created",
     "Authors merged",
     "Booklist created",
+    "Booklist deleted",
+    "Booklist updated",
     "Bulk created schools",
     "Bulk editions added",
     "Class Deleted",

@@ -112,6 +112,8 @@ class Person:
     children: list[JsonObject] | None
     readers: list[JsonObject] | None
     collection: JsonObject | None
+    lists: list[JsonObject] | None = None
+    """Where somebody is shown in whole (`reading.lists_of`)."""
 
     @property
     def __acl__(self) -> list[Ace]:

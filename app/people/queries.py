@@ -49,6 +49,7 @@ from app.classes.models import ClassGroup
 from app.core.acl import allowed
 from app.people.bodies import UserFilter
 from app.people.kinds import table_of
+from app.people.reading import lists_of
 from app.schools.models import School
 
 COLLECTIONS = table(
@@ -115,7 +116,7 @@ def people() -> Select[*tuple[Any, ...]]:
 
 
 def person_with(person_id: UUID) -> Select[*tuple[Any, ...]]:
-    return people().where(users.c.id == person_id)
+    return people().add_columns(lists_of(person_id).label("lists")).where(users.c.id == person_id)
 
 
 def lock_of(person_id: UUID) -> Select[UUID]:

@@ -8,6 +8,7 @@ from app.core.acl import may
 from app.core.include import Included, permissions_if
 from app.core.schemas import JsonObject
 from app.people.kinds import MODELS, READERS, STAFF, Person
+from app.people.reading import members_of
 from app.people.schemas import (
     EducatorBrief,
     EducatorDetail,
@@ -17,11 +18,9 @@ from app.people.schemas import (
     PersonDetail,
     PublicReaderDetail,
     ReaderBrief,
-    ReadingPath,
     SchoolAdminBrief,
     SchoolAdminDetail,
     SeenPerson,
-    SpecialLists,
     StudentBrief,
     StudentDetail,
     SupportedReader,
@@ -73,7 +72,7 @@ def detail(person: Person, principals: Collection[str]) -> PersonDetail:
     }
     if person.type in READERS:
         collection = person.collection and {**person.collection, "school_id": None}
-        parts |= {"booklists": [], "reading_path": ReadingPath(), "special_lists": SpecialLists()}
+        parts |= members_of(person.lists or ())
         parts["collection"] = collection
     if person.type in STAFF:
         parts |= {name: info.get(name) for name in ("educator_info", "school_admin_info")}

@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from app.core.acl import allowed
 from app.core.text import fold
+from app.schools.booklists import lists_seen
 from app.schools.models import Country, School, SchoolState
 from app.schools.schemas import SchoolFilters
 
@@ -96,9 +97,10 @@ def school_to_end(school_id: UUID) -> Select[UUID]:
 
 
 def surroundings(school: School, principals: Collection[str]) -> Select[Any]:
-    """What a school is shown with: its country's name, its collection, and its admins as far as the caller sees."""
+    """What a school is shown with: its country, its collection, and its admins and lists as far as the caller sees."""
+    booklists = lists_seen(school.wriveted_identifier, principals).label("booklists")
     return (
-        select(Country.name.label("country_name"), staff_seen(principals), *IN_BRIEF)
+        select(Country.name.label("country_name"), staff_seen(principals), booklists, *IN_BRIEF)
         .select_from(School)
         .join(Country, Country.id == School.country_code)
         .outerjoin(COLLECTIONS, COLLECTIONS.c.school_id == school.wriveted_identifier)

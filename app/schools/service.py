@@ -20,6 +20,7 @@ from app.schools import queries
 from app.schools.info import accepted_terms, changed_info, new_info, without_terms
 from app.schools.models import School, SchoolBookbotType, SchoolState
 from app.schools.schemas import (
+    BookListID,
     CountryDetail,
     FoundSchool,
     SchoolBot,
@@ -173,7 +174,7 @@ async def describe(
         student_domain=school.student_domain,
         teacher_domain=school.teacher_domain,
         max_removal_percent=school.max_removal_percent,
-        booklists=[],
+        booklists=[BookListID.model_validate(each) for each in row.booklists or ()],
         permissions=permissions,
     )
 

@@ -30,12 +30,14 @@ from app.accounts.models import (
     WrivetedAdmin,
 )
 from app.accounts.principals import of_service_account, of_user
+from app.booklists.models import BookList, ListSharingType
 from app.books.models import Author, Edition, Illustrator, Merge, MergeKind, Series, Work
 from app.classes.models import ClassGroup
-from app.collections.models import Collection, CollectionItem
+from app.collections.models import Collection, CollectionItem, CollectionItemReadStatus, ReadingActivity
 from app.core.acl import Acl, Allow, Deny, Inherit, allowed, may, visible
 from app.events.models import TIMELINE_PREFIX, Event, EventLevel
 from app.labels.models import LabelSet
+from app.people.schemas import ListType
 from app.schools.models import School, SchoolState
 from app.sign_in.models import SignInSession
 from tests.books.catalogue import new_isbn
@@ -73,6 +75,8 @@ class World:
     schools: list[UUID]
     people: list[UUID]
     resources: list[Resource]
+    unborn: list[Resource]
+    """What no table can hold, but somebody may ask to create."""
 
     def first(self, name: str) -> UUID:
         """The id of the first resource that the table calls so."""
@@ -137,7 +141,39 @@ async def build(session: AsyncSession) -> World:
     session.add(labels)
     await session.flush()
     made.append(Resource(LabelSet, "LabelSet", {}, labels))
-    return World(school_ids, people_ids, made)
+    made += [*_lists(school_ids, people_ids), *_activities(people_ids, made)]
+    session.add_all([each.object for each in made if each.model in (BookList, ReadingActivity)])
+    await session.flush()
+    await session.scalars(select(ReadingActivity).execution_options(populate_existing=True))
+    unborn = [
+        _list(kind, ListSharingType.PUBLIC, person, school)
+        for kind, person, school in product(ListType, [*people_ids[:2], None], [*school_ids[:2], None])
+    ]
+    return World(school_ids, people_ids, made, unborn)
+
+
+def _lists(schools: list[UUID], people: list[UUID]) -> Iterator[Resource]:
+    """Lists of every type and sharing, of every owner that their type has."""
+    for kind, sharing in product(ListType, ListSharingType):
+        for person in people if kind is ListType.PERSONAL else [None]:
+            for school in schools if kind is ListType.SCHOOL else [None]:
+                yield _list(kind, sharing, person, school)
+
+
+def _list(kind: ListType, sharing: ListSharingType, person: UUID | None, school: UUID | None) -> Resource:
+    row = {"type": kind.value, "sharing": sharing.value, "user": person, "school": school}
+    slug = f"matrix-{uuid4().hex}" if kind is ListType.HUEY else None
+    one = BookList(name="L", type=kind, sharing=sharing, slug=slug, user_id=person, school_id=school)
+    return Resource(BookList, "BookList", row, one)
+
+
+def _activities(people: list[UUID], made: list[Resource]) -> Iterator[Resource]:
+    """What people of no school, and pupils of each, read."""
+    item = next(each.key for each in made if each.model is CollectionItem)
+    pupils = [(each.key, each.row["school"]) for each in made if each.model is Student]
+    for reader, school in [*((person, None) for person in people), *pupils]:
+        log = ReadingActivity(collection_item_id=item, reader_id=reader, status=CollectionItemReadStatus.READ)
+        yield Resource(ReadingActivity, "ReadingActivity", {"reader": reader, "school": school}, log)
 
 
 def _people(schools: list[UUID]) -> Iterator[Resource]:
@@ -201,7 +237,7 @@ async def test_one_object_is_decided_as_the_table_says(world: World, session: As
     used: set[tuple[str, str]] = set()
     for account in accounts(world):
         held = oracle.principals(account)
-        for each in world.resources:
+        for each in (*world.resources, *world.unborn):
             for permission in oracle.permissions(each.name):
                 if (each.name, permission) == ("Event", "create"):
                     continue  # decided by the service, which knows level and title: tests/events
@@ -270,7 +306,7 @@ async def test_an_account_holds_what_the_table_says(world: World) -> None:
 
 
 BROKEN = [
-    *(Collection, School, Event, ServiceAccount, ClassGroup, SignInSession),
+    *(Collection, School, Event, ServiceAccount, ClassGroup, SignInSession, BookList, ReadingActivity),
     *(Student, PublicReader, Educator, SchoolAdmin, Parent, Supporter, WrivetedAdmin),
 ]
 
@@ -313,8 +349,9 @@ async def test_this_test_notices_every_fault_in_a_rule(
 ) -> None:
     """For somebody who holds one or two principals each fault has to change an answer."""
     singles = sorted({principal for account in accounts(world) for principal in oracle.principals(account)})
-    holders = [{one} for one in singles] + [{"role:student", one} for one in singles]
-    resources = [each for each in world.resources if each.model is broken]
+    holders = [{one} for one in singles]
+    holders += [{beside, one} for beside in ("role:student", "system:everyone") for one in singles]
+    resources = [each for each in (*world.resources, *world.unborn) if each.model is broken]
     asked = [
         (each, permission, held, oracle.permits(each.name, permission, held, each.row))
         for held, each in product(holders, resources)

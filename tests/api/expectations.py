@@ -31,6 +31,8 @@ def row_of(resource: str, target: Target, account: Row) -> Row:
         "School": {"id": target.school},
         "Collection": collection,
         "CollectionItem": {"collection": collection},
+        "BookList": {"type": "School", "sharing": "restricted", "school": target.school},
+        "ReadingActivity": {"reader": target.student, "school": target.bare_school},
         "ServiceAccount": {"schools": [target.school]},
         "OwnAccount": {"user": account["id"]},
         "SignInSession": {"user": target.student},
@@ -132,6 +134,21 @@ EXPECTED: dict[str, Asked | None] = {
     "collections_list_school_items": READ_COLLECTION,
     "collections_sync_school": Asked("Collection", "update", _rows),
     "collections_change_school": Asked("Collection", "update", _rows),
+    "collections_log_activity": Asked(
+        "ReadingActivity",
+        "create",
+        lambda target: {"collection_item_id": target.item, "reader_id": str(target.student), "status": "READ"},
+    ),
+    "booklists_create": Asked(
+        "BookList", "create", lambda target: {"name": "Holidays", "type": "School", "school_id": str(target.school)}
+    ),
+    "booklists_find": ANY_ACTIVE,
+    "booklists_get": Asked("BookList", "read"),
+    "booklists_update": Asked("BookList", "update", lambda target: {"name": "Renamed"}),
+    "booklists_delete": Asked("BookList", "delete"),
+    "booklists_find_public": None,
+    "booklists_get_public": None,
+    "booklists_compare_with_collection": Asked("BookList", "read"),
     "labels_compare": Asked("Edition", "read", lambda target: [new_isbn()]),
     "editions_get": Asked("Edition", "read"),
     "editions_create": Asked("Edition", "add", lambda target: {"isbn": new_isbn()}),
@@ -189,6 +206,7 @@ JUDGED_BY_BODY = {"sign_in_use_class_code", "sign_in_register_student"}
 """Public operations that ask for a secret: the documentation's example is none, and is refused."""
 NAMED_IN_BODY = {
     "accounts_create_service_account",
+    "booklists_create",
     "collections_create",
     "events_create_event",
     "users_create_user",

@@ -24,6 +24,7 @@ PATH_EXAMPLES = {
     "author_id": "1",
     "illustrator_id": "1",
     "merge_id": "1",
+    "booklist_slug": "a-slug",
 }
 """What stands in a path where it is not a UUID."""
 

@@ -17,12 +17,14 @@ from app.accounts.models import (
     Supporter,
     SupporterReader,
 )
+from app.booklists.models import BookList, ListSharingType
 from app.books.merging.links import LINKS
 from app.books.models import Author, Illustrator, Merge, MergeKind, Work
 from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
 from app.core.api_keys import ApiKeys
 from app.core.text import fold
+from app.people.schemas import ListType
 from app.schools.models import School, SchoolState
 from app.service_accounts.models import ApiKey
 from app.sign_in.models import SignInSession
@@ -46,8 +48,9 @@ class Book:
 
 @dataclass(frozen=True)
 class Target:
-    """A school with a collection of one book, a class and a service account with a key; a school that has no
-    collection yet, but a student, who is signed in, and whom a supporter cheers on; and a book, which is nobody's."""
+    """A school with a collection of one book, a class, a list that it shares with its members and a service account
+    with a key; a school that has no collection yet, but a student, who is signed in, and whom a supporter
+    cheers on; a list that anybody may read; and a book, which is nobody's."""
 
     school: UUID
     bare_school: UUID
@@ -59,7 +62,14 @@ class Target:
     supporter: UUID
     class_group: UUID
     session: UUID
+    booklist: UUID
+    published: UUID
     book: "Book"
+
+    @property
+    def slug(self) -> str:
+        """Of the list that anybody may read."""
+        return f"list-{self.published}"
 
     @property
     def in_path(self) -> dict[str, object]:
@@ -77,12 +87,14 @@ class Target:
             "author_id": self.book.author,
             "illustrator_id": self.book.illustrator,
             "merge_id": self.book.merge,
+            "booklist_identifier": self.booklist,
+            "booklist_slug": self.slug,
         }
 
 
 ABSENT = 2**31 - 1
 NO_BOOK = Book(ABSENT, ABSENT - 1, ABSENT, ABSENT - 1, ABSENT, ABSENT)
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), ABSENT, *(uuid4() for _ in range(6)), NO_BOOK)
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), ABSENT, *(uuid4() for _ in range(8)), NO_BOOK)
 """Nothing of this exists."""
 
 
@@ -105,13 +117,16 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         session.add_all([*items, *accounts, *classes, *students, *supporters])
         await session.flush()
         keys = [_key(account) for account in accounts]
+        lists = [_list(school.wriveted_identifier) for school in schools[:number]]
+        published = [_published(uuid4()) for _ in lists]
         signed_in = [_signed_in(student) for student in students]
-        session.add_all([*keys, *signed_in, *(_link(*pair) for pair in zip(supporters, students, strict=True))])
+        session.add_all([*lists, *published, *keys, *signed_in])
+        session.add_all(_link(*pair) for pair in zip(supporters, students, strict=True))
         await session.flush()
         books = await _books(session, number)
     ids = (school.wriveted_identifier for school in schools)
-    belongings = zip(collections, items, accounts, keys, students, supporters, classes, signed_in, strict=True)
-    paired = ((*each, bare, book) for each, bare, book in zip(belongings, schools[number:], books, strict=True))
+    of_each = (collections, items, accounts, keys, students, supporters, classes, signed_in, lists, published)
+    paired = zip(*of_each, schools[number:], books, strict=True)
     return [
         Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings), book)
         for *belongings, bare, book in paired
@@ -189,6 +204,16 @@ def _class_group(school: UUID) -> ClassGroup:
         join_code_sealed=uuid4().bytes,
         join_code_expires_at=datetime.now(UTC) + timedelta(days=365),
     )
+
+
+def _list(school: UUID) -> BookList:
+    sharing = ListSharingType.RESTRICTED
+    return BookList(id=uuid4(), name="Holidays", type=ListType.SCHOOL, sharing=sharing, school_id=school)
+
+
+def _published(list_id: UUID) -> BookList:
+    sharing = ListSharingType.PUBLIC
+    return BookList(id=list_id, name="Huey's", type=ListType.HUEY, sharing=sharing, slug=f"list-{list_id}")
 
 
 def _account(kind: str, *schools: UUID, **columns: Any) -> ServiceAccount:

@@ -42,7 +42,7 @@ def expected_status(operation: Operation, asked: Asked | None, account: Row, tar
     if asked is None and operation.name in PROVEN_IN_REQUEST:
         return 401
     missing = target is NOWHERE
-    in_path = "{wriv" in operation.path or "_id}" in operation.path or "{id}" in operation.path
+    in_path = any(word in operation.path for word in ("{wriv", "{booklist", "{id}", "_id}"))
     in_path = in_path or operation.name in LOOKED_UP_FROM_BODY
     if operation.name in JUDGED_BY_BODY:
         return 422

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType, Student
+from app.booklists.models import BookList
 from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
 from app.events.models import Event, EventLevel
@@ -32,6 +33,7 @@ ROWS = {
     "collection_items": "SELECT * FROM collection_items WHERE collection_id = :collection",
     "class_groups": "SELECT * FROM class_groups WHERE school_id = :school",
     "service_accounts": "SELECT * FROM service_accounts WHERE id = :account",
+    "book_lists": "SELECT * FROM book_lists WHERE school_id = :school",
     "links": "SELECT * FROM service_account_schools WHERE school_id = :school",
     "events": "SELECT * FROM events WHERE school_id = :school",
     "users": "SELECT * FROM users JOIN readers USING (id) JOIN students USING (id) WHERE school_id = :bare",
@@ -51,7 +53,7 @@ class Victim:
     @property
     def ids(self) -> list[str]:
         found = (self.target.school, self.target.bare_school, self.target.collection, self.target.item, self.lms)
-        found += (self.target.student, self.target.supporter)
+        found += (self.target.student, self.target.supporter, self.target.booklist)
         return [str(each) for each in found]
 
 
@@ -72,6 +74,8 @@ async def make_victim(world: World) -> Victim:
         student = await session.get_one(Student, target.student)
         student.name, student.first_name, student.username = canary(), canary(), canary()
         student.email, student.info = f"{canary()}@example.com", {"phone_number": canary()}
+        booklist = await session.get_one(BookList, target.booklist)
+        booklist.name, booklist.info = canary(), {"description": canary()}
         group = await session.get_one(ClassGroup, target.class_group)
         group.name, group.note = canary(), canary()
         item.info = {"title": canary(), "author": canary(), "other": {"shelf": canary()}}

@@ -28,6 +28,7 @@ from tests.world import HOUR, Client, World
 
 ROWS = 23
 CHANCE = random.Random(20261120)
+COMPARISON = "/collection/{collection}/compare-with-booklist/{booklist}"
 SIZES = (1, 2, 7, 100, 1000)
 DAY = 24 * 3600
 
@@ -43,6 +44,8 @@ class Library:
     school: str
     collection: str
     program: Client
+    booklist: str
+    slug: str
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,13 @@ class Listing:
         return self.name
 
     def at(self, library: Library) -> str:
-        return self.path.format(collection=library.collection, school=library.school, program=library.program.id)
+        return self.path.format(
+            collection=library.collection,
+            school=library.school,
+            program=library.program.id,
+            booklist=library.booklist,
+            slug=library.slug,
+        )
 
 
 async def add_school(library: Library) -> None:
@@ -137,6 +146,23 @@ async def add_session(library: Library) -> None:
         session.add_all(SignInSession(user_id=each.id, **values) for each in (library.admin, library.other_admin))
 
 
+async def add_list(library: Library) -> None:
+    """One that anybody may read, and one of the school."""
+    slug = f"list-{CHANCE.randrange(10**12)}"
+    huey = {"name": "Huey's", "type": "Huey", "sharing": "public", "slug": slug}
+    school = {"name": "School's", "type": "School", "school_id": library.school}
+    for body in (huey, school):
+        assert (await library.admin.post("/list", json=body)).status_code == 200
+
+
+async def add_listed_work(library: Library) -> None:
+    """At the end of the list."""
+    isbn = new_isbn()
+    edition = (await library.admin.post("/edition", json={"isbn": isbn, "title": f"Work {isbn}"})).json()
+    body = {"items": [{"action": "add", "work_id": int(edition["work_id"])}]}
+    assert (await library.admin.patch(f"/list/{library.booklist}", json=body)).status_code == 200
+
+
 LISTS = [
     Listing("schools", "/schools", lambda row: row["wriveted_identifier"], add_school),
     Listing("schools found", "/schools?q=annandale&state=NSW", lambda row: row["wriveted_identifier"], add_school),
@@ -164,8 +190,18 @@ LISTS = [
     Listing("audit", "/audit", lambda row: row["id"], add_refusal),
     Listing("audit found", "/audit?action=access.denied&outcome=refused", lambda row: row["id"], add_refusal),
     Listing("sessions", "/auth/sessions", lambda row: row["id"], add_session),
+    Listing("booklists", "/lists", lambda row: row["id"], add_list),
+    Listing("booklists found", "/lists?list_type=School&sharing_type=private", lambda row: row["id"], add_list),
+    Listing("works of a list", "/list/{booklist}", lambda row: row["work_id"], add_listed_work),
+    Listing("works with editions", "/list/{booklist}?enriched=true", lambda row: row["work_id"], add_listed_work),
+    Listing("comparison", COMPARISON, lambda row: row["work_id"], add_listed_work),
     Listing("items of a school", "/school/{school}/collection", lambda row: row["id"], add_item),
 ]
+FOR_ANYBODY = [
+    Listing("public lists", "/public-lists", lambda row: row["id"], add_list),
+    Listing("public list", "/public-list/{slug}", lambda row: row["work_id"], add_listed_work),
+]
+"""Their callers are not asked who they are, so their cursors are anybody's."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -179,7 +215,10 @@ async def library(make_database: Callable[[], str]) -> AsyncIterator[Library]:
         school = await world.school()
         collection = await world.collection(school)
         admin, other, program = await world.admin(), await world.admin(), await world.service("kiosk")
-        made = Library(world, app, admin, other, str(school.wriveted_identifier), str(collection.id), program)
+        body = {"name": "Huey's", "type": "Huey", "sharing": "public", "slug": "the-list"}
+        booklist = (await admin.post("/list", json=body)).json()
+        ids = str(school.wriveted_identifier), str(collection.id)
+        made = Library(world, app, admin, other, *ids, program, booklist["id"], booklist["slug"])
         for add in dict.fromkeys(listing.add for listing in LISTS):
             for _ in range(ROWS):
                 await add(made)
@@ -216,17 +255,23 @@ async def cursor_of(library: Library, listing: Listing, client: Client | None = 
 
 
 def test_every_list_with_a_cursor_is_tested() -> None:
-    listed = {listing.path.partition("?")[0] for listing in LISTS}
+    listed = {listing.path.partition("?")[0] for listing in (*LISTS, *FOR_ANYBODY)}
     paths = {
         operation.path.removeprefix("/v1")
         for operation in OPERATIONS
         if any(parameter["name"] == "cursor" for parameter in operation.described.get("parameters", ()))
     }
-    names = {"collection_id": "collection", "wriveted_identifier": "school", "service_account_id": "program"}
+    names = {
+        "collection_id": "collection",
+        "wriveted_identifier": "school",
+        "service_account_id": "program",
+        "booklist_identifier": "booklist",
+        "booklist_slug": "slug",
+    }
     assert {path.format(**{name: f"{{{short}}}" for name, short in names.items()}) for path in paths} == listed
 
 
-@pytest.mark.parametrize("listing", LISTS, ids=str)
+@pytest.mark.parametrize("listing", [*LISTS, *FOR_ANYBODY], ids=str)
 @pytest.mark.parametrize("size", SIZES)
 async def test_paging_yields_each_row_once_while_rows_are_added(library: Library, listing: Listing, size: int) -> None:
     path = listing.at(library)

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from app.accounts.models import Educator, Parent, Reader, ServiceAccount, Student, SupporterReader, User
+from app.booklists.models import BookList
 from app.books.models import Author, Edition, Merge, Work
 from app.classes.models import ClassGroup
-from app.collections.models import Collection, CollectionItem
+from app.collections.models import Collection, CollectionItem, ReadingActivity
 from app.core.db import Base
 from app.events.models import Event
 from app.labels.models import LabelSet
@@ -55,6 +56,9 @@ STAFF = "SELECT count(*) FROM educators WHERE school_id = :school"
 PERSON = "SELECT to_jsonb(u) || to_jsonb(s) FROM users u JOIN students s USING (id) WHERE id = :student"
 LINK = "SELECT to_jsonb(t) FROM supporter_reader_association t WHERE reader_id = :student"
 WORK = "SELECT to_jsonb(t) FROM works t WHERE id = :work"
+ACTIVITY = "SELECT count(*) FROM collection_item_activity_log WHERE collection_item_id = :item"
+LISTS = "SELECT count(*) FROM book_lists WHERE school_id = :school"
+LIST = "SELECT to_jsonb(t) FROM book_lists t WHERE id = :list"
 STRICT: dict[str, Written] = {
     "sign_in_change_email": Written((User,), row=PERSON),
     "accounts_create_service_account": Written((ServiceAccount,)),
@@ -71,6 +75,9 @@ STRICT: dict[str, Written] = {
     "collections_replace": Written((Collection,), row=COLLECTION),
     "collections_update": Written((Collection,), row=COLLECTION),
     "collections_add_item": Written((CollectionItem,), row=ITEMS),
+    "collections_log_activity": Written((ReadingActivity,), row=ACTIVITY),
+    "booklists_create": Written((BookList,), row=LISTS),
+    "booklists_update": Written((BookList,), row=LIST),
     "editions_create": Written((Edition, Work)),
     "editions_update": Written((Edition, Work)),
     "works_create": Written((Work,)),
@@ -94,7 +101,8 @@ BULK: dict[str, Written] = {
     "collections_update": Written((CollectionItem,), at=("items", 0), row=ITEMS),
     "editions_add_many": Written((Edition, Work), at=(0,)),
 }
-OF_LMS = [name for name in STRICT if name.startswith("collections_")] + ["schools_update", "editions_create"]
+OF_LMS = [name for name in STRICT if name.startswith("collections_") and name != "collections_log_activity"]
+OF_LMS += ["schools_update", "editions_create"]
 """What a library system may do for its school at all."""
 NO_FIELDS = {"labels_compare"}
 """A list of ISBNs."""
@@ -158,6 +166,8 @@ async def row_of(world: World, written: Written, target: Target) -> Any:
         "student": target.student,
         "class_group": target.class_group,
         "work": target.book.work,
+        "item": target.item,
+        "list": target.booklist,
     }
     async with world.session() as session:
         used = {name: value for name, value in values.items() if f":{name}" in written.row}

@@ -27,6 +27,7 @@ FOR_EVERY_ACTIVE_ACCOUNT = {
     "accounts_get_service_accounts",
     "schools_find",
     "classes_find",
+    "booklists_find",
     "labels_compare",
     "events_get_events",
     "events_create_event",

@@ -246,12 +246,15 @@ async def test_readiness_counts_are_parts_of_one_another(world: World) -> None:
     admin = await world.admin()
     book = {"isbn": isbn(800), "title": "Known", "cover_url": "https://covers.example/1.jpg", "hydrated": True}
     assert (await admin.post("/edition", json=book)).status_code == 200
-    counts = (await school.lms.get(f"/collection/{await school.id()}/info")).json()
-    assert counts == {"total_editions": 3, "hydrated": 1, "hydrated_and_labeled": 0, "recommendable": 0}
+
+    async def counts() -> list[int]:
+        info = (await school.lms.get(f"/collection/{await school.id()}/info")).json()
+        return [info[name] for name in ("total_editions", "hydrated", "hydrated_and_labeled", "recommendable")]
+
+    assert await counts() == [3, 1, 0, 0]
     async with world.session() as session:
         await session.execute(LABEL, {"isbn": int(isbn(800))})
-    counts = (await school.lms.get(f"/collection/{await school.id()}/info")).json()
-    assert counts == {"total_editions": 3, "hydrated": 1, "hydrated_and_labeled": 1, "recommendable": 1}
+    assert await counts() == [3, 1, 1, 1]
 
 
 async def test_changes_that_wait_leave_the_database_to_everybody_else(world: World) -> None:

@@ -78,6 +78,7 @@ LINKS: Mapping[MergeKind, tuple[Link, ...]] = {
         Link("editions", "work_id", "isbn", is_unique=False),
         Link("author_works", "work_id", "author_id", needs={"author_id": ("authors", "id")}),
         Link("series_works_association", "work_id", "series_id", needs={"series_id": ("series", "id")}),
+        Link("book_list_works", "work_id", "booklist_id", needs={"booklist_id": ("book_lists", "id")}),
         Link("labelsets", "work_id", "id", is_unique=False),
     ),
     MergeKind.AUTHOR: (Link("author_works", "author_id", "work_id", needs={"work_id": ("works", "id")}),),
