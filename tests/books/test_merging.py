@@ -53,8 +53,9 @@ async def test_a_duplicate_becomes_part_of_a_work_and_comes_back(world: World) -
     duplicate = await new_work(admin, isbn, title="Matilda!", authors=[shared, author(unique("Blake"))])
     report = await merged(admin, "work", duplicate, survivor)
     assert (report["kind"], report["from_id"], report["into_id"]) == ("work", duplicate["id"], survivor["id"])
-    assert report["moved"] == {"editions": 1, "author_works": 1, "series_works_association": 0, "labelsets": 0}
-    assert report["taken"] == {"editions": 0, "author_works": 1, "series_works_association": 0, "labelsets": 0}
+    none = {"series_works_association": 0, "book_list_works": 0, "labelsets": 0}
+    assert report["moved"] == {"editions": 1, "author_works": 1} | none
+    assert report["taken"] == {"editions": 0, "author_works": 1} | none
     shown = await work_shown(admin, survivor["id"])
     assert isbn in {each["isbn"] for each in shown["editions"]}
     assert [each["id"] for each in shown["authors"]] == [each["id"] for each in duplicate["authors"]]
