@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 import httpx
+import pytest
 
 from app.core.db import Database
+from app.core.migrations import ROOT
+from scripts.rows import ROWS
 from scripts.show_people import WHO, show, table
 from tests.conftest import settings_for
 from tests.reliability.serving import serving
@@ -23,3 +26,11 @@ async def test_everybody_sees_what_they_may(make_database: Callable[[], str]) ->
             shown = await asyncio.to_thread(show, api.url, token)
             assert [fault for each in shown for fault in each.faults] == [], table(shown)
             assert {each.who for each in shown} > set(WHO)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_row_names_tests_that_exist(row: str) -> None:
+    for place in ROWS[row][1]:
+        path, _, name = place.partition("::")
+        assert (ROOT / path).exists()
+        assert not name or f"def {name}(" in (ROOT / path).read_text(encoding="utf-8")
