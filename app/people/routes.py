@@ -74,7 +74,7 @@ async def get_user(person: SeenOne, caller: Caller, session: Session, include: I
 
 @router.patch("/school/{wriveted_identifier}/admin")
 async def bind_school_admin(
-    school: Annotated[School, Permission("update", school_by_id)],
+    school: Annotated[School, Permission("bind-admin", school_by_id)],
     caller: Caller,
     session: Session,
     given: SchoolAdminIn,

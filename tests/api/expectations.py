@@ -148,7 +148,7 @@ EXPECTED: dict[str, Asked | None] = {
     "users_update_user": Asked("Student", "update", lambda target: {"newsletter": True}),
     "users_delete_user": Asked("Student", "delete"),
     "users_mint_token": Asked("Student", "mint-token", lambda target: {"hours": 1}),
-    "users_bind_school_admin": Asked("Schools", "create", lambda target: {"user_id": str(target.student)}),
+    "users_bind_school_admin": Asked("School", "bind-admin", lambda target: {"user_id": str(target.student)}),
     "users_get_supporters": Asked("Student", "manage-supporters"),
     "users_link_supporter": Asked("Student", "manage-supporters", lambda target: {"supporter_nickname": "Opa"}),
     "users_unlink_supporter": Asked("Student", "manage-supporters"),
