@@ -67,7 +67,9 @@ def test_every_permission_asked_is_named_by_an_acl(app: FastAPI) -> None:
         for each in dependencies(route.dependant)
         if (permission := getattr(each.call, "permission", None))
     }
-    assert asked <= known | {"create", "delete", "mint-token", "bind-admin"}, "`All` covers these for those who own a resource"
+    assert asked <= known | {"create", "delete", "mint-token", "bind-admin"}, (
+        "`All` covers these for those who own a resource"
+    )
 
 
 def test_every_door_asks_a_scope_of_a_key_or_is_closed_to_keys(app: FastAPI) -> None:
