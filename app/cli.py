@@ -84,7 +84,7 @@ def run(
 
 @app.command()
 def seed() -> None:
-    """Plant the demonstration set in the database of DATABASE_URL, and print a token for each role, an API key, a class."""
+    """Plant the demonstration set in the database of DATABASE_URL, and print its tokens, API key and class code."""
     for role, token in asyncio.run(plant(settings())).items():
         print(f"{role}: {token}")
     for role, key in asyncio.run(plant_keys(settings())).items():

@@ -1,4 +1,4 @@
-"""A small demonstration set, for development and for trying the API out: a few schools, real books, a collection, people.
+"""A small demonstration set, for development and for trying the API out: schools, people, real books, a collection.
 
 ``books.csv`` is a middle-school classroom library (facts from jmkemp20/DashboardUI, MIT licence); the schools are from
 the register of New Zealand schools (nzherald/SchoolRollNZ, CC BY 4.0).
