@@ -42,6 +42,7 @@ class Target:
     supporter: UUID
     class_group: UUID
     session: UUID
+    student_school: UUID
 
     @property
     def in_path(self) -> dict[str, object]:
@@ -58,12 +59,15 @@ class Target:
         }
 
 
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, *(uuid4() for _ in range(6)))
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), 2**31 - 1, *(uuid4() for _ in range(7)))
 """Nothing of this exists."""
 
 
-async def targets(world: World, number: int, **columns: Any) -> list[Target]:
-    """That many targets, made at once. ``columns`` are those of their schools."""
+async def targets(world: World, number: int, *, together: bool = False, **columns: Any) -> list[Target]:
+    """That many targets, made at once. ``columns`` are those of their schools.
+
+    ``together``: the student is in the class, instead of at the school that has nothing.
+    """
     schools = [_school(**columns) for _ in range(2 * number)]
     collections = [
         Collection(name="School library", school_id=school.wriveted_identifier) for school in schools[:number]
@@ -76,9 +80,14 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         items = [_item(collection) for collection in collections]
         accounts = [_account("kiosk", school.wriveted_identifier) for school in schools[:number]]
         classes = [_class_group(school.wriveted_identifier) for school in schools[:number]]
-        students = [_student(school.wriveted_identifier) for school in schools[number:]]
+        session.add_all(classes)
+        await session.flush()
+        if together:
+            students = [_student(group.school_id, group.id) for group in classes]
+        else:
+            students = [_student(school.wriveted_identifier) for school in schools[number:]]
         supporters = [Supporter(name="Sue Supporter") for _ in students]
-        session.add_all([*items, *accounts, *classes, *students, *supporters])
+        session.add_all([*items, *accounts, *students, *supporters])
         await session.flush()
         keys = [_key(account) for account in accounts]
         signed_in = [_signed_in(student) for student in students]
@@ -87,8 +96,10 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
     ids = (school.wriveted_identifier for school in schools)
     belongings = zip(collections, items, accounts, keys, students, supporters, classes, signed_in, strict=True)
     paired = ((*each, bare) for each, bare in zip(belongings, schools[number:], strict=True))
+    homes = (student.school_id for student in students)
     return [
-        Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings)) for *belongings, bare in paired
+        Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings), next(homes))
+        for *belongings, bare in paired
     ]
 
 
@@ -121,8 +132,16 @@ def _item(collection: Collection) -> CollectionItem:
     )
 
 
-def _student(school: UUID) -> Student:
-    return Student(name="Kim K", first_name="Kim", last_name_initial="K", username="brave-otter-47", school_id=school)
+def _student(school: UUID, group: UUID | None = None) -> Student:
+    return Student(
+        name="Kim K",
+        first_name="Kim",
+        last_name_initial="K",
+        username="brave-otter-47",
+        school_id=school,
+        class_group_id=group,
+        email=f"{uuid4().hex}@example.com",
+    )
 
 
 def _link(supporter: Supporter, student: Student) -> SupporterReader:
