@@ -134,6 +134,8 @@ class Chance:
     def __init__(self, seed: int, stage: Stage) -> None:
         self.random = random.Random(seed)
         self.stage = stage
+        self.actor: UUID | None = None
+        """Who asks next, most of all for more of its own."""
 
     def request(self, rows: dict[UUID, dict[str, Any]]) -> Request:
         makers = (self.patch, self.patch, self.patch, self.create, self.members, self.bind, self.support, self.service)
@@ -145,7 +147,8 @@ class Chance:
 
     def patch(self, rows: dict[UUID, dict[str, Any]]) -> Request:
         """Some fields of somebody, most often what rights hang on."""
-        row, chance = self.person(rows), self.random
+        chance = self.random
+        row = rows[self.actor] if self.actor in rows and chance.random() < 0.4 else self.person(rows)
         group = chance.choice(list(self.stage.classes))
         values: dict[str, Any] = {
             "type": chance.choice(KINDS),
@@ -267,6 +270,7 @@ async def play(world: World, number: int, tried: Counter[str]) -> list[str]:
     for step in range(STEPS):
         actor = stage.actors[0] if chance.random.random() < 0.3 else chance.random.choice(stage.actors)
         sent = actor if actor.id in stage.programs else client_of(world, actor.id)
+        chance.actor = actor.id
         request = chance.request(rows)
         answer = await sent.request(request.method, request.path, **({"json": request.body} if request.body else {}))
         tried.update(["steps", f"{answer.status_code // 100}xx"])
