@@ -4,8 +4,8 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from itertools import cycle
 from datetime import UTC, datetime
+from itertools import cycle
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
