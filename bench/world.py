@@ -93,6 +93,7 @@ def build(settings: Settings, scale: float) -> World:
         _fill_labels(connection, sizes, chance)
         tokens = _fill_accounts(connection, settings, schools, chance)
         connection.execute("SET session_replication_role = origin")
+        connection.execute("ANALYZE")
         connection.execute("SELECT rebuild_projections()")
     refresh(settings, "works", "editions", "authors", "author_works", "schools", "collections", "collection_items")
     refresh(settings, "labelsets", "labelset_hues", "labelset_reading_abilities", "service_accounts")

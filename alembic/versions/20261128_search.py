@@ -92,18 +92,21 @@ $$;
 
 CREATE FUNCTION search_documents(wanted integer[]) RETURNS TABLE (work_id integer, document tsvector)
 LANGUAGE sql STABLE AS $$
-    WITH sources (id, weight, folded) AS (
-        SELECT w.id, 'A', w.match_title FROM works w WHERE w.id = ANY(wanted)
+    -- joined with what is wanted, one look each: compared with it, each row would be compared with all of it
+    WITH asked AS (SELECT DISTINCT id FROM unnest(wanted) AS id),
+    sources (id, weight, folded) AS (
+        SELECT w.id, 'A', w.match_title FROM asked JOIN works w USING (id)
         UNION ALL
-        SELECT sw.work_id, 'B', s.search_title
-          FROM series_works_association sw JOIN series s ON s.id = sw.series_id WHERE sw.work_id = ANY(wanted)
+        SELECT asked.id, 'B', s.search_title
+          FROM asked JOIN series_works_association sw ON sw.work_id = asked.id JOIN series s ON s.id = sw.series_id
         UNION ALL
-        SELECT w.id, 'C', w.match_subtitle FROM works w WHERE w.id = ANY(wanted) AND w.match_subtitle <> ''
+        SELECT w.id, 'C', w.match_subtitle FROM asked JOIN works w USING (id) WHERE w.match_subtitle <> ''
         UNION ALL
-        SELECT e.work_id, 'C', e.sort_title FROM editions e WHERE e.work_id = ANY(wanted) AND e.title IS NOT NULL
+        SELECT asked.id, 'C', e.sort_title
+          FROM asked JOIN editions e ON e.work_id = asked.id WHERE e.title IS NOT NULL
         UNION ALL
-        SELECT aw.work_id, 'D', a.search_name
-          FROM author_works aw JOIN authors a ON a.id = aw.author_id WHERE aw.work_id = ANY(wanted)
+        SELECT asked.id, 'D', a.search_name
+          FROM asked JOIN author_works aw ON aw.work_id = asked.id JOIN authors a ON a.id = aw.author_id
     ),
     words AS (  -- an empty one for every text, so that a work without words has a document too
         SELECT id, left(translate(word, E'\\''', ''), 50) AS word, min(weight) AS weight
@@ -164,8 +167,9 @@ CREATE FUNCTION label_masks(wanted integer[]) RETURNS TABLE (
     SELECT l.work_id, coalesce(h.hues, 0), coalesce(h.main_hues, 0), coalesce(a.abilities, 0), l.min_age, l.max_age,
            l.recommend_status = 'GOOD',
            EXISTS (SELECT FROM editions e WHERE e.work_id = l.work_id AND e.cover_url IS NOT NULL)
-      FROM labelsets l
-      JOIN works w ON w.id = l.work_id
+      FROM (SELECT DISTINCT id FROM unnest(wanted) AS id) AS asked
+      JOIN works w USING (id)
+      JOIN labelsets l ON l.work_id = w.id
       LEFT JOIN LATERAL (
           SELECT bit_or(1 << hue_id) AS hues, bit_or(1 << hue_id) FILTER (WHERE ordinal = 'primary') AS main_hues
             FROM labelset_hues WHERE labelset_id = l.id AND hue_id < 31
@@ -174,7 +178,6 @@ CREATE FUNCTION label_masks(wanted integer[]) RETURNS TABLE (
           SELECT bit_or(1 << reading_ability_id) AS abilities
             FROM labelset_reading_abilities WHERE labelset_id = l.id AND reading_ability_id < 31
       ) a ON true
-     WHERE l.work_id = ANY(wanted)
 $$;
 
 CREATE FUNCTION refresh_shelves(collections uuid[], works integer[]) RETURNS void LANGUAGE plpgsql
