@@ -37,7 +37,7 @@ def row_of(resource: str, target: Target, account: Row) -> Row:
         "Collection": collection,
         "CollectionItem": {"collection": collection},
         "BookList": {"type": "School", "sharing": "restricted", "school": target.school},
-        "ReadingActivity": {"reader": target.student, "school": target.bare_school},
+        "ReadingActivity": {"reader": target.student, "school": target.student_school},
         "ServiceAccount": {"schools": [target.school]},
         "OwnAccount": {"user": account["id"]},
         "SignInSession": {"user": target.student},
