@@ -9,10 +9,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.collections.schemas import CollectionItemActivityBrief, CollectionItemsResponse
-from tests.collections.shelves import HUNGER_GAMES, PHILOSOPHERS_STONE, TWILIGHT, Library, isbn, library
+from tests.collections.shelves import Library, isbn, library
 from tests.world import Client, World
 
-BOOKS = (HUNGER_GAMES, PHILOSOPHERS_STONE, TWILIGHT)
+HUNGER_GAMES, PHILOSOPHERS_STONE, TWILIGHT = BOOKS = isbn(4001), isbn(4002), isbn(4003)
 
 
 class Reading:
