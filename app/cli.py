@@ -19,7 +19,7 @@ from app.core import migrations, roles
 from app.core.config import settings
 from app.core.db import APPEND_ONLY
 from app.core.postmaster import ClusterError
-from app.demo import plant, plant_keys
+from app.demo import described, plant, plant_keys, planted_classes
 from app.serve import ServeError
 from app.serve import serve as serve_everything
 from app.service_accounts import commands as accounts
@@ -84,11 +84,13 @@ def run(
 
 @app.command()
 def seed() -> None:
-    """Plant the demonstration set in the database of DATABASE_URL, and print a token for each role and an API key."""
+    """Plant the demonstration set in the database of DATABASE_URL, and print its tokens, API key and class code."""
     for role, token in asyncio.run(plant(settings())).items():
         print(f"{role}: {token}")
     for role, key in asyncio.run(plant_keys(settings())).items():
         print(f"API key of {role}: {key}")
+    for name, group in asyncio.run(planted_classes(settings())).items():
+        print(f"Pupils of class {name} sign in with {described(group)}")
 
 
 @app.command()

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import typer
@@ -23,7 +24,7 @@ from app.core.local import create_database, server
 from app.core.migrations import ROOT, upgrade
 from app.core.postmaster import last_words
 from app.core.processes import ending, spawn, stop
-from app.demo import plant, plant_keys
+from app.demo import described, plant, plant_keys, planted_classes
 
 HOST = "127.0.0.1"
 PATIENCE = 60.0  # seconds until both APIs have to answer
@@ -56,15 +57,17 @@ def serve(*, port: int, internal_port: int, data_dir: Path, seed: bool) -> None:
             upgrade()
         tokens: Mapping[str, str] = {}
         api_keys: Mapping[str, str] = {}
+        classes: Mapping[str, Mapping[str, Any]] = {}
         if seed:
             with _step("Demonstration set"):
                 tokens = asyncio.run(plant(settings()))
                 api_keys = asyncio.run(plant_keys(settings()))
+                classes = asyncio.run(planted_classes(settings()))
         with _step("Public and internal API"):
             watched |= stack.enter_context(_doors(listeners))
             _await_answers(urls, watched)
         stack.callback((data_dir / "dev.json").unlink, missing_ok=True)
-        _announce(data_dir, urls, tokens, api_keys)
+        _announce(data_dir, urls, tokens, api_keys, classes)
         _watch(watched)
 
 
@@ -201,7 +204,13 @@ def _lives(url: str) -> bool:
         connection.close()
 
 
-def _announce(data_dir: Path, urls: Mapping[str, str], tokens: Mapping[str, str], api_keys: Mapping[str, str]) -> None:
+def _announce(
+    data_dir: Path,
+    urls: Mapping[str, str],
+    tokens: Mapping[str, str],
+    api_keys: Mapping[str, str],
+    classes: Mapping[str, Mapping[str, Any]],
+) -> None:
     """Tell where everything is, on the terminal and in ``dev.json``."""
     database_url = os.environ["DATABASE_URL"]
     facts = {
@@ -211,6 +220,7 @@ def _announce(data_dir: Path, urls: Mapping[str, str], tokens: Mapping[str, str]
         "database_url": database_url,
         "tokens": dict(tokens),
         "api_keys": dict(api_keys),
+        "classes": dict(classes),
     }
     _write_privately(data_dir / "dev.json", json.dumps(facts, indent=2) + "\n")
     lines = [
@@ -221,6 +231,7 @@ def _announce(data_dir: Path, urls: Mapping[str, str], tokens: Mapping[str, str]
         f"Database       {make_url(database_url).render_as_string(hide_password=True)}",
         *(f"\nToken of {role}:\n{token}" for role, token in tokens.items()),
         *(f"\nAPI key of {role}:\n{key}" for role, key in api_keys.items()),
+        *(f"\nPupils of class {name} sign in with {described(each)}" for name, each in classes.items()),
         "",
         f"All of this stands in {data_dir / 'dev.json'}. Ctrl-C stops everything.",
     ]

@@ -19,7 +19,7 @@ import pytest
 from app.core.local import cluster, create_database
 
 PATIENCE = 90.0
-KEYS = {"public_url", "internal_url", "docs_url", "database_url", "tokens", "api_keys"}
+KEYS = {"public_url", "internal_url", "docs_url", "database_url", "tokens", "api_keys", "classes"}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A small demonstration set, for development and for trying the API out: a few schools, real books, a collection.
+"""A small demonstration set, for development and for trying the API out: schools, people, real books, a collection.
 
 ``books.csv`` is a middle-school classroom library (facts from jmkemp20/DashboardUI, MIT licence); the schools are from
 the register of New Zealand schools (nzherald/SchoolRollNZ, CC BY 4.0).
@@ -12,12 +12,28 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import ServiceAccount, ServiceAccountSchool, ServiceAccountType, WrivetedAdmin
+from app.accounts.models import (
+    Educator,
+    Parent,
+    PublicReader,
+    SchoolAdmin,
+    ServiceAccount,
+    ServiceAccountSchool,
+    ServiceAccountType,
+    Student,
+    Supporter,
+    SupporterReader,
+    User,
+    WrivetedAdmin,
+)
 from app.accounts.principals import ADMIN
 from app.books.additions.rows import read_batch
 from app.books.service import add_editions
+from app.classes.codes import Codes
+from app.classes.models import ClassGroup
 from app.collections import service as collections
 from app.collections.models import Collection
 from app.collections.service import Terms
@@ -56,13 +72,16 @@ SERVICES: Mapping[str, ServiceAccountType] = {
     "library": ServiceAccountType.SCHOOL,
     "kiosk": ServiceAccountType.KIOSK,
 }
+PEOPLE = ("admin", "school_admin", "educator", "student", "parent", "supporter", "public")
+PUPILS: Mapping[str, str] = {"student": "MerryOtter42", "student_2": "BraveHeron17", "student_3": "QuietWombat63"}
+"""User names; the first is the child of ``parent``, whom ``supporter`` cheers on."""
 
 
 async def plant(settings: Settings) -> dict[str, str]:
     """Store the demonstration set unless it is there, and return a fresh token for each role.
 
-    The roles are ``admin`` and the service accounts ``backend``, ``lms``, ``library`` and ``kiosk``, the last three
-    linked to the first school. Raises ``SystemExit`` in production.
+    The roles are those of `PEOPLE` and the service accounts ``backend``, ``lms``, ``library`` and ``kiosk``, the last
+    three linked to the first school, of which the people are. Raises ``SystemExit`` in production.
     """
     if settings.environment == "production":
         raise SystemExit("The demonstration set is for development; this is production.")
@@ -73,12 +92,32 @@ async def plant(settings: Settings) -> dict[str, str]:
             if await transaction.session.get(WrivetedAdmin, _id("admin")) is None:
                 await transaction.allow_bulk()
                 await _plant(transaction.session, tokens)
+            if await transaction.session.get(ClassGroup, _id("class")) is None:
+                await _plant_people(transaction.session, Codes.of(settings))
     finally:
         await database.dispose()
-    issued = {"admin": tokens.issue("user-account", _id("admin"), TOKEN_LIFETIME)}
+    issued = {role: tokens.issue("user-account", _id(role), TOKEN_LIFETIME) for role in PEOPLE}
     for role in SERVICES:
         issued[role] = tokens.issue("service-account", _id(role), TOKEN_LIFETIME, extra={"ver": 1})
     return issued
+
+
+async def planted_classes(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The classes of the planted set by name, with what their pupils sign in with: the code, and their user names."""
+    codes, database = Codes.of(settings), Database(settings)
+    pupils = select(Student.username).where(Student.class_group_id == _id("class")).order_by(Student.username)
+    try:
+        async with database.transaction() as transaction:
+            group = await transaction.session.get_one(ClassGroup, _id("class"))
+            usernames = list(await transaction.session.scalars(pupils))
+            return {group.name: {"join_code": codes.shown(group), "usernames": usernames}}
+    finally:
+        await database.dispose()
+
+
+def described(group: Mapping[str, Any]) -> str:
+    """A planted class for people: how its pupils sign in."""
+    return f"the code {group['join_code']} and the user name {', '.join(group['usernames'])}"
 
 
 async def plant_keys(settings: Settings) -> dict[str, str]:
@@ -125,6 +164,38 @@ async def _plant(session: AsyncSession, tokens: Tokens) -> None:
     rows = json.dumps([{"isbn": book["isbn"], "copies_total": book["copies"]} for book in books])
     plan = plan_changes(decode_rows(rows.encode(), len(books)), replacing=True)
     await collections.create(session, planter, collection, plan, Terms(atomic=True))
+
+
+async def _plant_people(session: AsyncSession, codes: Codes) -> None:
+    """The people of the first school, and a family: the class's code is drawn by lot."""
+    school = _id(PLACES[0].name)
+    columns, _ = codes.new(_id("class"))
+    staff = {"school_admin": SchoolAdmin, "educator": Educator}
+    others: dict[str, type[User]] = {"parent": Parent, "supporter": Supporter, "public": PublicReader}
+    session.add(ClassGroup(id=_id("class"), school_id=school, name="Room 3", **columns))
+    session.add_all(kind(**_person_named(role), school_id=school) for role, kind in staff.items())
+    session.add_all(kind(**_person_named(role)) for role, kind in others.items())
+    await session.flush()
+    session.add_all(
+        Student(
+            id=_id(role),
+            name=username,
+            username=username,
+            first_name=username,
+            school_id=school,
+            class_group_id=_id("class"),
+            parent_id=_id("parent") if role == "student" else None,
+        )
+        for role, username in PUPILS.items()
+    )
+    await session.flush()
+    link = SupporterReader(supporter_id=_id("supporter"), reader_id=_id("student"), is_active=True)
+    link.supporter_nickname = "Nana"
+    session.add(link)
+
+
+def _person_named(role: str) -> dict[str, Any]:
+    return {"id": _id(role), "name": f"Demo {role.replace('_', ' ')}", "email": f"{role}@demo.invalid"}
 
 
 def _id(name: str) -> UUID:

@@ -7,18 +7,20 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 import uvicorn
 
+from app.classes.codes import Codes
 from app.core.api_keys import SCANNED
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.scopes import Scope
 from app.main import create_public_app
 from tests.conftest import settings_for
-from tests.sign_in.fake_google import google
+from tests.sign_in.fake_google import Google, google
 from tests.world import World
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -74,21 +76,21 @@ def test_the_guide_tells_scanners_what_to_look_for_and_integrators_every_scope()
 
 
 async def test_the_guide_for_frontends_runs(make_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = settings_for(make_database())
-    database = Database(settings)
-    world = World(database)
-    school = await world.school()
-    teacher = await world.school_admin(school)
-    await database.dispose()
-    with google() as provider, serving(settings_for(settings.dsn, **provider.settings)) as address:
-        path, headers = (
-            f"{address}/school/{school.wriveted_identifier}/class",
-            {"Authorization": f"Bearer {teacher.token}"},
-        )
-        async with httpx.AsyncClient() as http:
-            made = (await http.post(path, json={"name": "3 Blue"}, headers=headers)).json()
-        monkeypatch.setenv("HUEY_CLASS_CODE", made["join_code"])
+    with google() as provider:
+        settings = settings_for(make_database(), **provider.settings)
+        database, codes = Database(settings), Codes.of(settings)
+        world, class_id = World(database), uuid4()
+        columns, _ = codes.new(class_id)
+        school = await world.school()
+        group = await world.class_group(school, id=class_id, **columns)
+        await database.dispose()
+        monkeypatch.setenv("HUEY_CLASS_CODE", codes.shown(group))
         monkeypatch.setenv("HUEY_SCHOOL", str(school.wriveted_identifier))
+        await run_for_frontends(provider, settings, monkeypatch)
+
+
+async def run_for_frontends(provider: Google, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(settings) as address:
         robin = {"subject": "robin", "email": "robin@old.example"}
         monkeypatch.setenv("HUEY_API", address)
         for name in ("HUEY_ID_TOKEN", "HUEY_ANOTHER_ID_TOKEN", "HUEY_THIRD_ID_TOKEN"):
