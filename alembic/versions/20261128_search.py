@@ -1,10 +1,12 @@
 """search and recommendations: folded words, and projections that triggers keep
 
 What is derived, from what, and by which plain definition, stands in app/search/models.py. Every trigger runs once per
-statement, and plans for the rows at hand, be it one or a hundred thousand. Who changes what a shelf is derived from (an
-edition's work or cover, a work's labels) first locks the editions, whose holders then wait; a sync holds the weaker
-lock of its foreign keys on them, and reads only after it has them: so neither overlooks the other. Locks are taken on
-editions first, then on ``work_search``.
+statement, and plans for the rows at hand, be it one or a hundred thousand, taking for granted that indexes are in
+memory: it must not read all of the catalogue for a change of ten thousand rows.
+
+Who changes what a shelf is derived from (an edition's work or cover, a work's labels) first locks the editions, whose
+holders then wait; a sync holds the weaker lock of its foreign keys on them, and reads only after it has them: so
+neither overlooks the other. Locks are taken on editions first, then on ``work_search``.
 
 Revision ID: 0005
 Revises: 0004
@@ -23,7 +25,7 @@ depends_on = None
 BATCH = 10_000
 
 TABLES = """
-CREATE FUNCTION holder_tier(holders integer) RETURNS smallint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+CREATE FUNCTION holder_tier(holders integer) RETURNS smallint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT (CASE WHEN holders < 8 THEN holders
                  ELSE 7 + floor(2 * ln((1 + holders) / 8::float8) / ln(2::float8)) END)::smallint
 $$;
@@ -150,7 +152,7 @@ CREATE FUNCTION learn_words(said text[]) RETURNS void LANGUAGE sql AS $$
 $$;
 
 CREATE FUNCTION refresh_search(changed integer[]) RETURNS void LANGUAGE plpgsql
-SET plan_cache_mode = force_custom_plan AS $$
+SET plan_cache_mode = force_custom_plan SET random_page_cost = 1.1 AS $$
 DECLARE said text[];
 BEGIN
     PERFORM FROM work_search s WHERE s.work_id = ANY(changed) ORDER BY s.work_id FOR UPDATE;
@@ -186,7 +188,7 @@ CREATE FUNCTION label_masks(wanted integer[]) RETURNS TABLE (
 $$;
 
 CREATE FUNCTION refresh_shelves(collections uuid[], works integer[]) RETURNS void LANGUAGE plpgsql
-SET plan_cache_mode = force_custom_plan AS $$
+SET plan_cache_mode = force_custom_plan SET random_page_cost = 1.1 AS $$
 BEGIN
     -- the n-th collection and the n-th work: pairs that may have changed
     WITH pairs AS MATERIALIZED (
@@ -217,7 +219,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION refresh_labels(changed integer[]) RETURNS void LANGUAGE plpgsql
-SET plan_cache_mode = force_custom_plan AS $$
+SET plan_cache_mode = force_custom_plan SET random_page_cost = 1.1 AS $$
 DECLARE collections uuid[]; works integer[]; differing integer[];
 BEGIN
     PERFORM FROM editions e WHERE e.work_id = ANY(changed) ORDER BY e.isbn FOR UPDATE;
@@ -249,7 +251,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION settle_holders() RETURNS void LANGUAGE plpgsql
-SET plan_cache_mode = force_custom_plan AS $$
+SET plan_cache_mode = force_custom_plan SET random_page_cost = 1.1 AS $$
 DECLARE late integer[];
 BEGIN
     -- one counts at a time, and nobody waits for the other: what is left is counted with the next change
@@ -339,7 +341,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION search_follows_people() RETURNS trigger LANGUAGE plpgsql
-SET plan_cache_mode = force_custom_plan AS $$
+SET plan_cache_mode = force_custom_plan SET random_page_cost = 1.1 AS $$
 BEGIN
     PERFORM refresh_search(changed.works) FROM (
         SELECT array_agg(DISTINCT aw.work_id) AS works
@@ -350,7 +352,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION search_follows_series() RETURNS trigger LANGUAGE plpgsql
-SET plan_cache_mode = force_custom_plan AS $$
+SET plan_cache_mode = force_custom_plan SET random_page_cost = 1.1 AS $$
 BEGIN
     PERFORM refresh_search(changed.works) FROM (
         SELECT array_agg(DISTINCT sw.work_id) AS works
@@ -396,7 +398,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION projections_follow_editions() RETURNS trigger LANGUAGE plpgsql
-SET plan_cache_mode = force_custom_plan AS $$
+SET plan_cache_mode = force_custom_plan SET random_page_cost = 1.1 AS $$
 DECLARE changed integer[]; moved bigint[]; collections uuid[]; works integer[];
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -435,7 +437,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION shelves_follow_covers(changed integer[], isbns bigint[]) RETURNS void LANGUAGE plpgsql
-SET plan_cache_mode = force_custom_plan AS $$
+SET plan_cache_mode = force_custom_plan SET random_page_cost = 1.1 AS $$
 DECLARE collections uuid[]; works integer[];
 BEGIN
     PERFORM FROM editions e WHERE e.isbn = ANY(isbns) ORDER BY e.isbn FOR UPDATE;
@@ -447,7 +449,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION shelves_gain_holdings() RETURNS trigger LANGUAGE plpgsql
-SET plan_cache_mode = force_custom_plan AS $$
+SET plan_cache_mode = force_custom_plan SET random_page_cost = 1.1 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM new_rows) THEN
         RETURN NULL;
@@ -467,34 +469,39 @@ BEGIN
 END $$;
 
 CREATE FUNCTION shelves_follow_holdings() RETURNS trigger LANGUAGE plpgsql
-SET plan_cache_mode = force_custom_plan AS $$
-DECLARE isbns bigint[];
+SET plan_cache_mode = force_custom_plan SET random_page_cost = 1.1 AS $$
+DECLARE changed_in uuid[]; isbns bigint[]; returned bigint[]; collections uuid[]; works integer[];
 BEGIN
-    IF NOT EXISTS (SELECT FROM new_rows) THEN
+    WITH changed AS MATERIALIZED (
+        SELECT n.collection_id, n.edition_isbn, o.collection_id AS old_collection, o.edition_isbn AS old_isbn,
+               n.withdrawn_at IS NULL AND o.withdrawn_at IS NOT NULL AS is_back
+          FROM new_rows n JOIN old_rows o USING (id)
+         WHERE (n.withdrawn_at IS NULL) <> (o.withdrawn_at IS NULL)
+            OR n.collection_id <> o.collection_id OR n.edition_isbn IS DISTINCT FROM o.edition_isbn
+    ),
+    places AS (
+        SELECT collection_id, edition_isbn, is_back FROM changed
+        UNION ALL
+        SELECT old_collection, old_isbn, false FROM changed
+         WHERE (old_collection, old_isbn) IS DISTINCT FROM (collection_id, edition_isbn)
+    )
+    SELECT array_agg(collection_id), array_agg(edition_isbn), array_agg(edition_isbn) FILTER (WHERE is_back)
+      INTO changed_in, isbns, returned FROM places WHERE edition_isbn IS NOT NULL;
+    IF isbns IS NULL THEN
         RETURN NULL;
     END IF;
-    isbns := ARRAY(
-        SELECT n.edition_isbn FROM new_rows n JOIN old_rows o USING (id)
-         WHERE n.edition_isbn IS NOT NULL AND n.withdrawn_at IS NULL AND o.withdrawn_at IS NOT NULL
-         ORDER BY n.edition_isbn);
-    IF isbns <> '{}' THEN  -- no foreign key has locked them
-        PERFORM FROM editions e WHERE e.isbn = ANY(isbns) ORDER BY e.isbn FOR KEY SHARE;
+    IF returned IS NOT NULL THEN  -- no foreign key has locked them
+        PERFORM FROM editions e WHERE e.isbn = ANY(returned) ORDER BY e.isbn FOR KEY SHARE;
     END IF;
-    PERFORM refresh_shelves(changed.collections, changed.works) FROM (
-        SELECT array_agg(p.collection_id) AS collections, array_agg(e.work_id) AS works
-          FROM new_rows n JOIN old_rows o USING (id)
-         CROSS JOIN LATERAL (VALUES (n.collection_id, n.edition_isbn), (o.collection_id, o.edition_isbn))
-               AS p(collection_id, isbn)
-          JOIN editions e ON e.isbn = p.isbn
-         WHERE e.work_id IS NOT NULL
-           AND ((n.withdrawn_at IS NULL) <> (o.withdrawn_at IS NULL)
-                OR (n.collection_id, n.edition_isbn) IS DISTINCT FROM (o.collection_id, o.edition_isbn))
-    ) AS changed WHERE changed.works IS NOT NULL;
+    SELECT array_agg(p.collection_id), array_agg(e.work_id) INTO collections, works
+      FROM unnest(changed_in, isbns) AS p(collection_id, isbn) JOIN editions e ON e.isbn = p.isbn
+     WHERE e.work_id IS NOT NULL;
+    PERFORM refresh_shelves(collections, works);
     RETURN NULL;
 END $$;
 
 CREATE FUNCTION shelves_lose_holdings() RETURNS trigger LANGUAGE plpgsql
-SET plan_cache_mode = force_custom_plan AS $$
+SET plan_cache_mode = force_custom_plan SET random_page_cost = 1.1 AS $$
 BEGIN
     PERFORM refresh_shelves(changed.collections, changed.works) FROM (
         SELECT array_agg(o.collection_id) AS collections, array_agg(e.work_id) AS works
