@@ -11,9 +11,10 @@ from pydantic_core import PydanticCustomError
 from app.accounts.models import UserAccountType
 from app.booklists.models import ListSharingType
 from app.booklists.order import ItemUpdateType
-from app.books.schemas import EditionDetail, WebAddress, WorkBrief
+from app.books.schemas import EditionDetail, WorkBrief
 from app.core.isbn import Isbn
 from app.core.schemas import IdText, Input, Name, Page, Pagination, Schema, Url
+from app.labels.works.schemas import WorkEnriched
 from app.people.schemas import ListType
 
 MOST_ITEMS = 1_000
@@ -162,35 +163,6 @@ class BookListBrief(Schema):
 
 class BookListsResponse(Page[BookListBrief]):
     pass
-
-
-class ListedHue(Schema):
-    id: IdText
-    name: str
-    key: str
-
-
-class ListedReadingAbility(Schema):
-    id: IdText
-    key: str
-    name: str
-
-
-class LabelSetBasic(Schema):
-    """What a work feels like and whom it suits."""
-
-    id: IdText
-    work_id: IdText
-    hues: list[ListedHue]
-    min_age: int | None
-    max_age: int | None
-    reading_abilities: list[ListedReadingAbility]
-    huey_summary: str | None
-
-
-class WorkEnriched(WorkBrief):
-    labelset: LabelSetBasic | None
-    cover_url: WebAddress | None = Field(description="Of the edition that is shown for the work.")
 
 
 class BookListItemInfo(Schema):

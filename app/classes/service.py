@@ -140,6 +140,15 @@ async def update_class(
     except IntegrityError:
         raise AlreadyExists(errors=[NAME_TAKEN]) from None
     moved = await _move(session, group, given.members or [])
+    for member in given.members or ():
+        note(
+            session,
+            "user.rights_changed",
+            account=account,
+            subject=f"user:{member.user_id}",
+            school_id=group.school_id,
+            fields=["class_group_id"],
+        )
     if changed or moved:
         events.record(
             session,

@@ -40,7 +40,7 @@ async def get_place(question: HueyRecommendationFilter, session: Session) -> Gua
 Readable = Annotated[GuardedPlace, Permission("read", get_place)]
 
 
-@router.post("/recommend")
+@router.post("/recommend", responses={404: {}})
 @only_reads
 async def recommend(
     question: HueyRecommendationFilter,

@@ -41,7 +41,7 @@ async def get_shelves(
 Readable = Annotated[Shelves, Permission("read", get_shelves)]
 
 
-@router.get("/search")
+@router.get("/search", responses={404: {}})
 async def find(
     shelves: Readable,
     pages: Pages,

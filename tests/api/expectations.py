@@ -12,15 +12,20 @@ from tests.oracle.oracle import decide
 
 @dataclass(frozen=True)
 class Asked:
-    """A permission on a resource. ``body`` and ``query`` make a request that succeeds for who holds it."""
+    """A permission on a resource, or another that lets do less of the same. ``body`` and ``query`` make a request that
+    succeeds for who holds it; ``row`` is what is asked about, where it is not what the target has."""
 
     resource: str
     permission: str
     body: Callable[[Target], Any] = lambda target: None
     query: Callable[[Target], dict[str, str]] = lambda target: {}
+    lesser: str | None = None
+    row: Callable[[Target], Row] | None = None
 
     def granted_to(self, account: Row, target: Target) -> bool:
-        return decide(self.resource, self.permission, account, row_of(self.resource, target, account))
+        row = self.row(target) if self.row else row_of(self.resource, target, account)
+        asked = [self.permission, *([self.lesser] if self.lesser else [])]
+        return any(decide(self.resource, permission, account, row) for permission in asked)
 
 
 def row_of(resource: str, target: Target, account: Row) -> Row:
@@ -32,11 +37,11 @@ def row_of(resource: str, target: Target, account: Row) -> Row:
         "Collection": collection,
         "CollectionItem": {"collection": collection},
         "BookList": {"type": "School", "sharing": "restricted", "school": target.school},
-        "ReadingActivity": {"reader": target.student, "school": target.bare_school},
+        "ReadingActivity": {"reader": target.student, "school": target.student_school},
         "ServiceAccount": {"schools": [target.school]},
         "OwnAccount": {"user": account["id"]},
         "SignInSession": {"user": target.student},
-        "Student": {"id": target.student, "school": target.bare_school},
+        "Student": {"id": target.student, "school": target.student_school},
         "Educator": {"school": target.school},
         "Event": {"school": target.school, "title": "Huey: Book reviewed", "level": "normal"},
     }
@@ -119,7 +124,10 @@ EXPECTED: dict[str, Asked | None] = {
     "classes_delete": Asked("ClassGroup", "delete"),
     "classes_rotate_code": Asked("ClassGroup", "update"),
     "collections_create": Asked(
-        "Collection", "create", lambda target: {"name": "Library", "school_id": str(target.bare_school)}
+        "Collection",
+        "create",
+        lambda target: {"name": "Library", "school_id": str(target.bare_school)},
+        row=lambda target: {"school": target.bare_school},
     ),
     "collections_get": READ_COLLECTION,
     "collections_replace": Asked("Collection", "update", lambda target: {"name": "Library", "items": _rows(target)}),
@@ -185,7 +193,7 @@ EXPECTED: dict[str, Asked | None] = {
     "access_explain": Asked("School", "read", query=lambda target: explained(target.school)),
     "users_get_users": ANY_ACTIVE,
     "users_create_user": Asked("Educator", "create", _educator),
-    "users_get_user": Asked("Student", "read"),
+    "users_get_user": Asked("Student", "read", lesser="support"),
     "users_update_user": Asked("Student", "update", lambda target: {"newsletter": True}),
     "users_delete_user": Asked("Student", "delete"),
     "users_mint_token": Asked("Student", "mint-token", lambda target: {"hours": 1}),
@@ -202,8 +210,6 @@ OF_EVERYBODY = {"Work", "Edition", "Author", "Illustrator", "Merge", "LabelSet"}
 """Resources whose rules do not depend on the row: who may not is told so before it is looked for."""
 HIDDEN = {"access_explain"}
 """Operations for which what the caller may not read does not exist: the same 404 for both."""
-JUDGED_BY_BODY = {"sign_in_use_class_code", "sign_in_register_student"}
-"""Public operations that ask for a secret: the documentation's example is none, and is refused."""
 NAMED_IN_BODY = {
     "accounts_create_service_account",
     "booklists_create",
@@ -212,6 +218,8 @@ NAMED_IN_BODY = {
     "users_create_user",
 }
 """Operations whose school stands in the body: one that does not exist is a fault of the input (422)."""
+ASKED_FIRST = {"users_bind_school_admin"}
+"""Operations whose permission is on all schools: who lacks it is told so, whether or not there is the one (403)."""
 NO_CONTENT = {"users_delete_user", "users_unlink_supporter"}
 """Operations that answer 204."""
 
@@ -220,6 +228,8 @@ PROVEN_IN_REQUEST = {
     "sign_in_begin_firebase_session",
     "sign_in_refresh",
     "sign_in_change_email",
+    "sign_in_use_class_code",
+    "sign_in_register_student",
 }
 """Operations that want a proof of who it is in the request itself, which is none here: 401, whoever may ask."""
 

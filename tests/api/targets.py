@@ -64,6 +64,7 @@ class Target:
     session: UUID
     booklist: UUID
     published: UUID
+    student_school: UUID
     book: "Book"
 
     @property
@@ -94,12 +95,15 @@ class Target:
 
 ABSENT = 2**31 - 1
 NO_BOOK = Book(ABSENT, ABSENT - 1, ABSENT, ABSENT - 1, ABSENT, ABSENT)
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), ABSENT, *(uuid4() for _ in range(8)), NO_BOOK)
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), ABSENT, *(uuid4() for _ in range(9)), NO_BOOK)
 """Nothing of this exists."""
 
 
-async def targets(world: World, number: int, **columns: Any) -> list[Target]:
-    """That many targets, made at once. ``columns`` are those of their schools."""
+async def targets(world: World, number: int, *, together: bool = False, **columns: Any) -> list[Target]:
+    """That many targets, made at once. ``columns`` are those of their schools.
+
+    ``together``: the student is in the class, instead of at the school that has nothing.
+    """
     schools = [_school(**columns) for _ in range(2 * number)]
     collections = [
         Collection(name="School library", school_id=school.wriveted_identifier) for school in schools[:number]
@@ -112,9 +116,14 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         items = [_item(collection) for collection in collections]
         accounts = [_account("kiosk", school.wriveted_identifier) for school in schools[:number]]
         classes = [_class_group(school.wriveted_identifier) for school in schools[:number]]
-        students = [_student(school.wriveted_identifier) for school in schools[number:]]
+        session.add_all(classes)
+        await session.flush()
+        if together:
+            students = [_student(group.school_id, group.id) for group in classes]
+        else:
+            students = [_student(school.wriveted_identifier) for school in schools[number:]]
         supporters = [Supporter(name="Sue Supporter") for _ in students]
-        session.add_all([*items, *accounts, *classes, *students, *supporters])
+        session.add_all([*items, *accounts, *students, *supporters])
         await session.flush()
         keys = [_key(account) for account in accounts]
         lists = [_list(school.wriveted_identifier) for school in schools[:number]]
@@ -126,10 +135,10 @@ async def targets(world: World, number: int, **columns: Any) -> list[Target]:
         books = await _books(session, number)
     ids = (school.wriveted_identifier for school in schools)
     of_each = (collections, items, accounts, keys, students, supporters, classes, signed_in, lists, published)
-    paired = zip(*of_each, schools[number:], books, strict=True)
+    paired = zip(*of_each, (student.school_id for student in students), schools[number:], books, strict=True)
     return [
-        Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings), book)
-        for *belongings, bare, book in paired
+        Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings), home, book)
+        for *belongings, home, bare, book in paired
     ]
 
 
@@ -187,8 +196,16 @@ def _item(collection: Collection) -> CollectionItem:
     )
 
 
-def _student(school: UUID) -> Student:
-    return Student(name="Kim K", first_name="Kim", last_name_initial="K", username="brave-otter-47", school_id=school)
+def _student(school: UUID, group: UUID | None = None) -> Student:
+    return Student(
+        name="Kim K",
+        first_name="Kim",
+        last_name_initial="K",
+        username="brave-otter-47",
+        school_id=school,
+        class_group_id=group,
+        email=f"{uuid4().hex}@example.com",
+    )
 
 
 def _link(supporter: Supporter, student: Student) -> SupporterReader:

@@ -21,9 +21,11 @@ from app.schools.models import School
 from app.service_accounts.models import ApiKey
 from tests.api.expectations import EXPECTED
 from tests.api.operations import WRITING, Operation, document
+from tests.api.people import ACTIVE_PEOPLE, PersonArchetype
 from tests.api.shapes import body_schema, fields, options
 from tests.api.targets import Target, call, targets
 from tests.books.catalogue import new_isbn
+from tests.oracle.oracle import decide
 from tests.world import Client, World
 
 BY_NAME = {operation.name: operation for operation in WRITING}
@@ -104,6 +106,10 @@ BULK: dict[str, Written] = {
 OF_LMS = [name for name in STRICT if name.startswith("collections_") and name != "collections_log_activity"]
 OF_LMS += ["schools_update", "editions_create"]
 """What a library system may do for its school at all."""
+WRITERS = [
+    each for each in ACTIVE_PEOPLE if each.name in ("the student", "educator", "school admin", "parent", "supporter")
+]
+"""Who stands close enough to a student to try."""
 NO_FIELDS = {"labels_compare"}
 """A list of ISBNs."""
 BY_ITEM = {"labels_update_many"}
@@ -302,3 +308,60 @@ async def test_unknown_fields_deep_in_a_body_are_refused_where_they_stand(
     assert asked is not None
     body = asked.body(target) | extra
     await refused(BY_NAME[name], await world.admin(), target, body, {pointer})
+
+
+BY_PEOPLE = ("users_update_user", "users_create_user", "classes_create", "classes_update", "schools_update")
+BY_PEOPLE += ("users_link_supporter", "events_create_event", "collections_update", "collections_add_item")
+
+
+@pytest.mark.parametrize("archetype", WRITERS, ids=str)
+async def test_people_write_no_column_that_is_no_field(world: World, archetype: PersonArchetype) -> None:
+    """Whatever else they may write of the row: an unknown name is refused before anything is written."""
+    own = await archetype.targets(world, len(BY_PEOPLE))
+    senders = await archetype.senders(world, own)
+    for name, target, sender in zip(BY_PEOPLE, own, senders, strict=True):
+        operation, written, asked = BY_NAME[name], STRICT[name], EXPECTED[name]
+        assert asked is not None
+        before = await row_of(world, written, target)
+        granted = asked.granted_to(sender.account, target)
+        forbidden = columns(operation, written)
+        sent = stowed(asked.body(target), written.at, {column: plausible(column) for column in forbidden})
+        if granted:
+            await refused(operation, sender.client, target, sent, {f"/{column}" for column in forbidden})
+        else:
+            assert (await call(sender.client, operation, target, sent)).status_code in (403, 422)
+        assert await row_of(world, written, target) == before, name
+
+
+@pytest.mark.parametrize("archetype", WRITERS, ids=str)
+async def test_people_write_the_fields_of_a_student_that_the_oracle_lets(
+    world: World, archetype: PersonArchetype
+) -> None:
+    values: dict[str, Any] = {
+        "name": "Max M",
+        "first_name": "Max",
+        "last_name_initial": "M",
+        "huey_attributes": {"age": 9},
+        "newsletter": True,
+        "username": uuid4().hex,
+        "class_group_id": None,
+        "email": "max@example.com",
+        "is_active": False,
+        "type": "educator",
+        "school_id": str(uuid4()),
+        "info": {"other": {"role": "admin"}},
+    }
+    own = await archetype.targets(world, len(values))
+    senders = await archetype.senders(world, own)
+    named = {"class_group_id": "class_group", "school_id": "school"}
+    for (name, value), target, sender in zip(values.items(), own, senders, strict=True):
+        row = {"id": target.student, "school": target.student_school}
+        may_update = decide("Student", "update", sender.account, row)
+        granted = may_update and decide("Student.fields", named.get(name, name), sender.account, row)
+        before = await row_of(world, STRICT["users_update_user"], target)
+        answer = await sender.client.patch(f"/user/{target.student}", json={name: value})
+        after = await row_of(world, STRICT["users_update_user"], target)
+        assert answer.status_code == (200 if granted else 403), f"{name}: {answer.text}"
+        assert (after == before) is not granted, name
+        if may_update and not granted:
+            assert [error["pointer"] for error in answer.json()["errors"]] == [f"/{name}"]

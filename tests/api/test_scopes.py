@@ -11,11 +11,11 @@ from tests.api.targets import Archetype, Row, Target, call, targets
 from tests.api.test_access_over_http import expected_status, objection
 from tests.world import Client, World
 
-BOOKS = ("authors", "editions", "illustrators", "labels", "merges", "works")
+BOOKS = ("authors", "editions", "illustrators", "labels", "merges", "recommendations", "search", "works")
 OWN = ("booklists", "classes", "collections", "events", "schools")
 AREAS = {area: area for area in OWN} | dict.fromkeys(BOOKS, "books")
 """Written from the task: an operation's name begins with its domain."""
-READING = {"labels_compare"}
+READING = {"labels_compare", "recommendations_recommend"}
 FOR_ANY_KEY = {"sign_in_get_current_account", "access_explain"}
 NOT_FOR_ADMINS = {"collections_log_activity"}
 """What a child reads is noted by the child, the parents and the school alone."""

@@ -167,6 +167,18 @@ async def test_rows_of_a_list_that_come_and_go_without_its_doors_keep_it_dense(w
     assert (await reader.get(f"/list/{path}")).headers["etag"] != etag
 
 
+async def test_merging_works_keeps_lists_in_order_and_undoing_it_brings_them_back(world: World) -> None:
+    reader, admin = await world.public_reader(), await world.admin()
+    a, b, c, d = await works(world, 4)
+    both, one = (await make(reader, "Personal", a, b, c, d))["id"], (await make(reader, "Personal", c, b))["id"]
+    merged = sent(await admin.post(f"/work/{a}/merge", json={"duplicate_id": b}))
+    assert await on_list(reader, both) == [a, c, d]
+    assert await on_list(reader, one) == [c, a]
+    sent(await admin.post(f"/merges/{merged['id']}/undo"))
+    assert await on_list(reader, both) == [a, b, c, d]
+    assert await on_list(reader, one) == [c, b]
+
+
 def random_edit(chance: random.Random, ids: list[int]) -> dict[str, Any]:
     action = chance.choice(["add", "add", "remove", "update"])
     position = {} if action == "remove" or chance.random() < 0.4 else {"order_id": chance.randrange(len(ids) + 3)}

@@ -61,7 +61,9 @@ class Link:
         query = SQL(
             "INSERT INTO {table} SELECT n.* FROM jsonb_populate_recordset(NULL::{table}, %(taken)s) n WHERE true"
         )
-        return self._filled(query) + SQL("").join(checks) + SQL(" ON CONFLICT DO NOTHING")
+        # By the key: a constraint of the table may be checked later only, and cannot judge a conflict.
+        conflict = SQL(" ON CONFLICT ({column}, {id}) DO NOTHING" if self.is_unique else " ON CONFLICT DO NOTHING")
+        return self._filled(query) + SQL("").join(checks) + self._filled(conflict)
 
     def _filled(self, query: SQL) -> Composed:
         return query.format(

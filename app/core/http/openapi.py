@@ -143,7 +143,7 @@ def _complete(operation: dict[str, Any], route: APIRoute, method: str) -> set[in
         400: has_body or "cursor" in parameters,
         401: "security" in operation or "401" in operation["responses"] or 401 in route.responses,
         403: any("HTTPBearer" in scheme for scheme in operation.get("security", ())),
-        404: "{" in route.path_format,
+        404: "{" in route.path_format or 404 in route.responses,
         408: has_body,
         409: method in UNSAFE,
         412: "if-match" in parameters,
