@@ -196,8 +196,10 @@ BEGIN
                bool_or(i.id IS NOT NULL AND e.cover_url IS NOT NULL) AS has_cover
           FROM unnest(collections, works) AS p(collection_id, work_id)
           LEFT JOIN editions e ON e.work_id = p.work_id
-          LEFT JOIN collection_items i
-                 ON i.collection_id = p.collection_id AND i.edition_isbn = e.isbn AND i.withdrawn_at IS NULL
+          LEFT JOIN LATERAL (  -- one look for each, by its key: by its ISBN it would meet everybody's holdings
+              SELECT id FROM collection_items
+               WHERE collection_id = p.collection_id AND edition_isbn = e.isbn AND withdrawn_at IS NULL LIMIT 1
+          ) AS i ON true
          GROUP BY p.collection_id, p.work_id
     ),
     gone AS (

@@ -92,12 +92,13 @@ SELECT w.id, w.match_title,
        ARRAY(SELECT a.search_name FROM author_works aw JOIN authors a ON a.id = aw.author_id WHERE aw.work_id = w.id),
        ARRAY(SELECT t.search_title FROM series_works_association sw JOIN series t ON t.id = sw.series_id
               WHERE sw.work_id = w.id),
-       h.holders
+       found.holders
   FROM (
-      SELECT s.work_id FROM work_search s JOIN work_holders h USING (work_id)
-       WHERE s.document @@ %(meant)s::tsquery AND {scope}
-       ORDER BY h.holders DESC, s.work_id DESC LIMIT %(most)s
-  ) AS found JOIN works w ON w.id = found.work_id JOIN work_holders h ON h.work_id = w.id
+      SELECT s.work_id, (SELECT h.holders FROM work_holders h WHERE h.work_id = s.work_id) AS holders
+        FROM (SELECT s.work_id FROM work_search s
+               WHERE s.document @@ %(meant)s::tsquery AND {scope} LIMIT %(window)s) AS s
+       ORDER BY holders DESC, s.work_id DESC LIMIT %(most)s
+  ) AS found JOIN works w ON w.id = found.work_id
 """
 SHOWN = """
 SELECT w.id, w.type, w.leading_article, w.title, w.subtitle,
@@ -216,7 +217,7 @@ LikeRow = tuple[int, str, list[str], list[str], int]
 async def like(driver: Driver, meaning: Meaning, scope: Scope) -> tuple[list[LikeRow], bool]:
     """Works with a word of every group of a meaning, and true; if there are none, of every group but one."""
     statement = LIKE.format(scope=scoped(scope, "s.work_id"))
-    values = {**_values(scope), "meant": meaning.strict, "most": LIKE_CANDIDATES}
+    values = {**_values(scope), "meant": meaning.strict, "most": LIKE_CANDIDATES, "window": WINDOW}
     found: list[LikeRow] = await _rows(driver, statement, values)
     if found or meaning.relaxed is None:
         return found, True
