@@ -12,6 +12,7 @@ from app.core.schemas import Input, Schema
 from app.labels.schemas import LabelSetDetail
 
 MAX_EXCLUDED = 1_000
+OLDEST = 130
 BIG = 2**53
 
 
@@ -53,7 +54,7 @@ class Filters(Schema):
     """What a recommended book has to be like. Of each list one value is enough; a list that is empty asks nothing."""
 
     hues: list[HueKey] | None = Field(None, max_length=20)
-    age: int | None = Field(None, ge=0, le=130, description="Books whose ages are known, and include it.")
+    age: int | None = Field(None, ge=0, le=OLDEST, description="Books whose ages are known, and include it.")
     reading_abilities: list[ReadingAbilityKey] | None = Field(None, max_length=10)
     recommendable_only: bool | None = Field(
         None, description="Books that are marked good. Only an admin may send false, for books of every mark."

@@ -21,6 +21,7 @@ from app.recommendations.queries import Terms
 from app.recommendations.ranking import Candidate, Wish, ranked
 from app.recommendations.schemas import (
     BIG,
+    OLDEST,
     HueyBook,
     HueyOutput,
     HueyRecommendationFilter,
@@ -138,8 +139,8 @@ def ladder(asked: HueyRecommendationFilter, place: Place) -> Iterator[Rung]:
     if used.reading_abilities and len(used.reading_abilities) == 1:
         (level,) = used.reading_abilities
         yield Rung(3, used.model_copy(update={"reading_abilities": [level, NEIGHBOUR[level]]}), everywhere)
-    elif used.age is not None:
-        yield Rung(3, used.model_copy(update={"age": used.age + OLDER}), everywhere)
+    elif used.age is not None and used.age < OLDEST:
+        yield Rung(3, used.model_copy(update={"age": min(used.age + OLDER, OLDEST)}), everywhere)
 
 
 async def _choose(

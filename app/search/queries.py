@@ -8,12 +8,14 @@ from app.core.aside import array_of
 from app.core.db import Driver
 from app.search.words import SHORT, Meaning, Query, begun, pieces, suspects, whole
 
-CANDIDATES = 200
+CANDIDATES = 150
 """How many works are ranked: of more that match, those that most libraries hold."""
-WINDOW = 400
+WINDOW = 300
 """How many works are looked at for one statement at most, be it of those that match or of those that are held most."""
 MANY_WORDS = 100
-LIKE_CANDIDATES = 80
+LIKE_CANDIDATES = 60
+NAMESAKES = 50
+"""How many works of exactly that title are looked at where very many others match."""
 BEST = 9.0
 """The score of a work whose ISBN was asked for."""
 
@@ -57,14 +59,14 @@ SELECT * FROM (
 """
 POPULAR_MATCHING = """
 SELECT h.work_id, s.document, h.holders, 0 AS number
-  FROM (SELECT * FROM work_holders ORDER BY holders DESC, work_id DESC LIMIT %(window)s) AS h
+  FROM (SELECT * FROM work_holders ORDER BY tier DESC, work_id DESC LIMIT %(window)s) AS h
  CROSS JOIN LATERAL (SELECT s.document FROM work_search s WHERE s.work_id = h.work_id OFFSET 0) AS s
  WHERE s.document @@ %(begun)s::tsquery ORDER BY h.holders DESC, h.work_id DESC LIMIT %(most)s
 """
 NAMED = """
 SELECT s.work_id, s.document, h.holders, 0 AS number
-  FROM works n JOIN work_search s ON s.work_id = n.id JOIN work_holders h ON h.work_id = n.id
- WHERE n.match_title = %(title)s AND {scope} ORDER BY h.holders DESC, n.id DESC LIMIT %(most)s
+  FROM (SELECT n.id FROM works n WHERE n.match_title = %(title)s AND {scope} LIMIT %(named)s) AS n
+  JOIN work_search s ON s.work_id = n.id JOIN work_holders h ON h.work_id = n.id
 """
 BY_ISBN = """
 SELECT DISTINCT e.work_id FROM editions e
@@ -74,9 +76,9 @@ COMMON = """
 SELECT count(*) FROM (SELECT FROM vocabulary WHERE word >= %s AND word < %s || chr(1114111) LIMIT %s) AS beginning
 """
 POPULAR = """
-SELECT h.work_id, h.holders FROM work_holders h {joins}
- WHERE {scope} AND (%(score)s::int IS NULL OR (h.holders, h.work_id) < (%(score)s, %(id)s))
- ORDER BY h.holders DESC, h.work_id DESC OFFSET %(skip)s LIMIT %(limit)s
+SELECT h.work_id, h.tier FROM work_holders h {joins}
+ WHERE {scope} AND (%(score)s::int IS NULL OR (h.tier, h.work_id) < (%(score)s, %(id)s))
+ ORDER BY h.tier DESC, h.work_id DESC OFFSET %(skip)s LIMIT %(limit)s
 """
 NEAR = """
 SELECT DISTINCT asked.word, d.word
@@ -90,12 +92,13 @@ SELECT w.id, w.match_title,
        ARRAY(SELECT a.search_name FROM author_works aw JOIN authors a ON a.id = aw.author_id WHERE aw.work_id = w.id),
        ARRAY(SELECT t.search_title FROM series_works_association sw JOIN series t ON t.id = sw.series_id
               WHERE sw.work_id = w.id),
-       h.holders
+       found.holders
   FROM (
-      SELECT s.work_id FROM work_search s JOIN work_holders h USING (work_id)
-       WHERE s.document @@ %(meant)s::tsquery AND {scope}
-       ORDER BY h.holders DESC, s.work_id DESC LIMIT %(most)s
-  ) AS found JOIN works w ON w.id = found.work_id JOIN work_holders h ON h.work_id = w.id
+      SELECT s.work_id, (SELECT h.holders FROM work_holders h WHERE h.work_id = s.work_id) AS holders
+        FROM (SELECT s.work_id FROM work_search s
+               WHERE s.document @@ %(meant)s::tsquery AND {scope} LIMIT %(window)s) AS s
+       ORDER BY holders DESC, s.work_id DESC LIMIT %(most)s
+  ) AS found JOIN works w ON w.id = found.work_id
 """
 SHOWN = """
 SELECT w.id, w.type, w.leading_article, w.title, w.subtitle,
@@ -127,10 +130,10 @@ async def most_held(driver: Driver, scope: Scope, after: Sequence[Any] | None, s
         joins += " JOIN collection_works c ON c.work_id = h.work_id AND c.collection_id = %(collection)s"
     if scope.author_id:
         joins += " JOIN author_works aw ON aw.work_id = h.work_id AND aw.author_id = %(author)s"
-    holders, last = after or (None, None)
-    values = {**_values(scope), "score": holders, "id": last, "skip": skip, "limit": limit}
+    tier, last = after or (None, None)
+    values = {**_values(scope), "score": tier, "id": last, "skip": skip, "limit": limit}
     statement = POPULAR.format(joins=joins, scope="true")
-    return [(held, id_) for id_, held in await _rows(driver, statement, values)]
+    return [(tier, id_) for id_, tier in await _rows(driver, statement, values)]
 
 
 class Matches(NamedTuple):
@@ -182,6 +185,7 @@ def ranking(query: Query, scope: Scope, found: str) -> tuple[str, dict[str, Any]
         "whole": whole(query.words),
         "most": CANDIDATES,
         "window": WINDOW,
+        "named": NAMESAKES,
     }
     return RANKED.format(found=found), values
 
@@ -213,7 +217,7 @@ LikeRow = tuple[int, str, list[str], list[str], int]
 async def like(driver: Driver, meaning: Meaning, scope: Scope) -> tuple[list[LikeRow], bool]:
     """Works with a word of every group of a meaning, and true; if there are none, of every group but one."""
     statement = LIKE.format(scope=scoped(scope, "s.work_id"))
-    values = {**_values(scope), "meant": meaning.strict, "most": LIKE_CANDIDATES}
+    values = {**_values(scope), "meant": meaning.strict, "most": LIKE_CANDIDATES, "window": WINDOW}
     found: list[LikeRow] = await _rows(driver, statement, values)
     if found or meaning.relaxed is None:
         return found, True

@@ -56,7 +56,7 @@ async def find(
 
     Each word begins a word of the work. Where little matches, what is spelt nearly so follows. Without a query, the
     works that most libraries hold come first. `highlights` is HTML, every other field plain text. Of very many matches
-    the 200 that most libraries hold are ranked.
+    the 150 that most libraries hold are ranked.
     """
     asked = SearchQueryInput(query=query, author_id=author_id)
     if shelves.is_empty:

@@ -183,11 +183,11 @@ async def test_without_fallback_nothing_is_widened(world: World, fallback: bool 
 
 async def test_fallback_climbs_as_far_as_it_takes_and_says_so(world: World) -> None:
     admin = await world.admin()
-    rare = {"min_age": 130, "max_age": 130}
+    rare = {"min_age": 128, "max_age": 128}
     here = await labelled(admin, labels=rare)
     school = await library(world, here)
     elsewhere = await labelled(admin, labels=rare)
-    asked = {"hues": [FUNNY], "age": 130, "reading_abilities": ["TREEHOUSE"], "fallback": True}
+    asked = {"hues": [FUNNY], "age": 128, "reading_abilities": ["TREEHOUSE"], "fallback": True}
     output = await recommend(admin, school, **asked, limit=2)
     assert works(output) == [here["work_id"], elsewhere["work_id"]]
     assert (output["fallback_level"], output["query"]["school_id"]) == (1, None)
@@ -202,10 +202,17 @@ async def test_fallback_climbs_as_far_as_it_takes_and_says_so(world: World) -> N
     assert works(output)[2:] == [easier["work_id"]]
     assert output["fallback_level"] == 3
     assert output["query"]["reading_abilities"] == ["TREEHOUSE", "CAT_HAT"]
-    asked |= {"age": 128, "reading_abilities": []}
+    asked |= {"age": 126, "reading_abilities": []}
     output = await recommend(admin, school, **asked)
-    assert (output["fallback_level"], output["query"]["age"]) == (3, 130)
+    assert (output["fallback_level"], output["query"]["age"]) == (3, 128)
     assert len(output["books"]) >= 3
+
+
+@pytest.mark.parametrize("age", [129, 130])
+async def test_nobody_is_older_than_the_oldest(world: World, age: int) -> None:
+    output = await recommend(await world.admin(), None, age=age, fallback=True)
+    assert output["books"] == []
+    assert output["query"]["age"] == 130
 
 
 async def test_enough_books_need_no_fallback(world: World) -> None:

@@ -1,5 +1,6 @@
 """What the projections have to hold, worked out row by row in plain Python from the tables that they derive from."""
 
+import math
 from collections import Counter, defaultdict
 from typing import Any
 
@@ -103,6 +104,10 @@ def stored_holders(connection: Connection) -> dict[int, int]:
     return dict(counts)
 
 
+def tier_of(number: int) -> int:
+    return number if number < 8 else 7 + math.floor(2 * math.log2((1 + number) / 8))
+
+
 def check(connection: Connection) -> None:
     """Fail unless every projection is what it has to be."""
     assert stored_documents(connection) == documents(connection)
@@ -114,6 +119,8 @@ def check(connection: Connection) -> None:
     }
     assert on_shelves == shelves(connection)
     assert stored_holders(connection) == holders(connection)
+    tiers = rows(connection, "SELECT holders, tier FROM work_holders")
+    assert tiers == [(number, tier_of(number)) for number, _ in tiers]
     settled = rows(connection, "SELECT FROM holder_changes LIMIT 1") == []
     wrongly = rows(
         connection, "SELECT work_id FROM work_search JOIN work_holders USING (work_id) WHERE hot <> is_hot(holders)"
