@@ -2,12 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 import msgspec
 import psycopg
@@ -25,6 +25,9 @@ from app.core.errors import Unavailable
 from app.core.leases import Driver as Driver
 from app.core.leases import Lease, Leases
 from app.core.server_facts import SERVER_FACTS, server_objections
+
+if TYPE_CHECKING:
+    from app.core.outbox import Queue
 
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BULK_WORK_MEM = "64MB"
@@ -62,6 +65,8 @@ class Transaction:
         self.database = database
         self.driver = lease.driver
         self.rollback_only = False
+        self.afterwards: list[Callable[[], None]] = []
+        """Called once the commit is made and the connection given back; not at all if everything is undone."""
         self._lease = lease
         self._session: AsyncSession | None = None
 
@@ -104,6 +109,8 @@ class Database:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.queue: Queue | None = None
+        """Who is told of tasks that were stored; None: whoever sweeps finds them."""
         self._bulk_places = asyncio.Semaphore(max(1, settings.database_pool_size // 2))
         self.engine = create_async_engine(
             settings.sqlalchemy_url,
@@ -142,6 +149,9 @@ class Database:
         finally:
             await transaction.close()
             await self.leases.give_back(lease)
+        if not transaction.rollback_only:
+            for each in transaction.afterwards:
+                each()
 
     @asynccontextmanager
     async def bulk_place(self) -> AsyncIterator[None]:
