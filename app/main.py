@@ -35,6 +35,7 @@ from app.search import routes as search
 from app.service_accounts import routes as service_accounts
 from app.sign_in import routes as sign_in
 from app.sign_in.proof import IdentityVerifier
+from app.tasks import routes as tasks
 
 DESCRIPTION = """Helps children find books that they will love, out of the books that their own school library holds.
 
@@ -62,6 +63,7 @@ ROUTERS = (
     recommendations.router,
     events.router,
     audit.router,
+    tasks.router,
     access.router,
 )
 
