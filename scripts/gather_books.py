@@ -98,9 +98,9 @@ MOST_OF_A_SERIES = 3
 TONES = {tone: hue for hue, tones in HUE_OF_TONE.items() for tone in tones}
 THEMES = {theme: hue for hue, themes in HUE_OF_THEME.items() for theme in themes}
 SERIES = re.compile(r"\s*\((?P<series>[^()#]+?),?\s+(?:#|No\. |Book )(?P<number>\d+)\)")
-TRAILING_ARTICLE = re.compile(r"(?P<title>.+), (?P<article>The|A|An)")
+TRAILING_ARTICLE = re.compile(r"(?P<title>.+), (?P<article>The|A|An)", re.IGNORECASE)
 LEADING_ARTICLE = re.compile(r"(?P<article>The|A|An) (?P<title>\S.*)")
-ROLE = re.compile(r"\s*\((?P<role>[^()]+)\)\s*$")
+BEHIND = re.compile(r"\s*\((?P<inside>[^()]+)\)\s*$")
 AGES = re.compile(r"(?P<least>\d+)(?:[-\N{EN DASH}](?P<most>\d+)|\+)")
 
 
@@ -149,9 +149,10 @@ class Book:
         return self._key_of(self.heading.title)
 
     @property
-    def keys(self) -> tuple[tuple[str, str], ...]:
-        """What it may be known by: its title first, then the one that it was first published under."""
-        return self.key, self._key_of(self.first_title or self.heading.title)
+    def keys(self) -> list[tuple[str, str]]:
+        """What it may be known by: its title, that without the imprint behind it, the first one that it had."""
+        titles = (self.heading.title, BEHIND.sub("", self.heading.title), self.first_title)
+        return [self._key_of(title) for title in titles if title]
 
     def _key_of(self, title: str) -> tuple[str, str]:
         return key_of(title, self.authors[0] if self.authors else "")
@@ -167,7 +168,7 @@ def heading_of(told: str) -> Heading:
     found = SERIES.search(told)
     title = " ".join((told if found is None else told[: found.start()] + told[found.end() :]).split())
     split = TRAILING_ARTICLE.fullmatch(title) or LEADING_ARTICLE.fullmatch(title)
-    article, title = (split["article"], split["title"]) if split else ("", title)
+    article, title = (split["article"].capitalize(), split["title"]) if split else ("", title)
     return Heading(article, title, *((found["series"], found["number"]) if found else ("", "")))
 
 
@@ -176,9 +177,9 @@ def names_of(cell: str) -> tuple[list[str], list[str]]:
     authors: list[str] = []
     illustrators: list[str] = []
     for each in re.split(r",| & |;", cell):
-        role = ROLE.search(each)
-        name = " ".join(ROLE.sub("", each).split())
-        into = illustrators if role and "illustrator" in role["role"].lower() else authors
+        role = BEHIND.search(each)
+        name = " ".join(BEHIND.sub("", each).split())
+        into = illustrators if role and "illustrator" in role["inside"].lower() else authors
         if name not in NO_NAMES and name not in into:
             into.append(name)
     return authors, illustrators
@@ -217,10 +218,12 @@ def read_classroom(path: Path) -> Iterator[Book]:
 
 
 def read_goodbooks(path: Path) -> Iterator[Book]:
+    """English ones with an ISBN, but for parts and boxes of several ("(Harry Potter, #1-7)")."""
     for row in rows_of(path):
         isbn = understand(row["isbn"]).isbn
-        if isbn is not None and row["language_code"] in ENGLISH:
-            book = Book(isbn, heading_of(row["title"]), names_of(row["authors"])[0], "goodbooks")
+        heading = heading_of(row["title"])
+        if isbn is not None and row["language_code"] in ENGLISH and "#" not in heading.title:
+            book = Book(isbn, heading, names_of(row["authors"])[0], "goodbooks")
             book.first_title = row["original_title"]
             yield book
 
