@@ -103,6 +103,10 @@ async def test_permissions_are_those_of_the_independent_table(place: Place, who:
     of_edition = sorted(set(place.granted(who, "Edition", {})) - {"batch"})
     assert await told(client, f"/edition/{place.edition}") == [of_edition]
     assert await told(client, "/editions", query=place.word) == [of_edition]
+    assert await told(client, "/works", query=place.word) == [of_edition]
+    work = rows_of(await client.get("/works", params={"query": place.word}))[0]["id"]
+    for full_detail in ("true", "false"):
+        assert await told(client, f"/work/{work}", full_detail=full_detail) == [of_edition]
 
 
 @pytest.mark.parametrize("who", STAFF)
@@ -151,7 +155,7 @@ async def test_permissions_differ_from_row_to_row_of_one_list(world: World, plac
 
 @pytest.mark.parametrize(
     "path",
-    ["/schools", "/service-accounts", "/events", "/editions", "/lists", "/collection/{collection}/items"],
+    ["/schools", "/service-accounts", "/events", "/editions", "/works", "/lists", "/collection/{collection}/items"],
 )
 async def test_permissions_take_no_statement_per_row(world: World, place: Place, path: str) -> None:
     admin = place.callers["admin"][0]
@@ -180,6 +184,7 @@ async def test_permissions_take_no_statement_per_row(world: World, place: Place,
         "/collection-item/{item}",
         "/edition/{edition}",
         "/editions",
+        "/works",
         "/service-accounts",
         "/service-account/{lms}",
         "/events",
@@ -220,3 +225,13 @@ async def test_next_page_tells_permissions_too(place: Place) -> None:
 
 def test_all_covers_what_no_rule_names() -> None:
     assert permissions_of(Collection(), {"role:admin"}) == {"create", "read", "update", "delete", "batch"}
+
+
+async def test_permissions_are_told_though_the_work_is_as_it_was(place: Place) -> None:
+    client = place.callers["educator"][0]
+    work = rows_of(await client.get("/works", params={"query": place.word}))[0]["id"]
+    seen = {"If-None-Match": (await client.get(f"/work/{work}")).headers["etag"]}
+    assert (await client.get(f"/work/{work}", headers=seen)).status_code == 304
+    answer = await client.get(f"/work/{work}", headers=seen, params=WITH)
+    assert answer.json()["permissions"] == ["add", "read"]
+    assert answer.headers["etag"] == seen["If-None-Match"]
