@@ -26,6 +26,7 @@ from app.core.http import create_app
 from app.core.security import Tokens
 from app.events import routes as events
 from app.labels import routes as labels
+from app.labels.history import routes as label_history
 from app.labels.merging import routes as merging
 from app.labels.works import routes as labelled_works
 from app.people import routes as people
@@ -53,6 +54,7 @@ ROUTERS = (
     booklists.router,
     labels.router,
     labelled_works.router,
+    label_history.router,
     merging.router,
     works.router,
     books.router,

@@ -36,7 +36,7 @@ from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem, CollectionItemReadStatus, ReadingActivity
 from app.core.acl import Acl, Allow, Deny, Inherit, allowed, may, visible
 from app.events.models import TIMELINE_PREFIX, Event, EventLevel
-from app.labels.models import LabelSet
+from app.labels.models import LabelChange, LabelGroup, LabelSet
 from app.people.schemas import ListType
 from app.schools.models import School, SchoolState
 from app.sign_in.models import SignInSession
@@ -141,6 +141,12 @@ async def build(session: AsyncSession) -> World:
     session.add(labels)
     await session.flush()
     made.append(Resource(LabelSet, "LabelSet", {}, labels))
+    change = LabelChange(
+        labelset_id=labels.id, work_id=work.id, actor="user:x", label_group=LabelGroup.AGE, before={}, after={}
+    )
+    session.add(change)
+    await session.flush()
+    made.append(Resource(LabelChange, "LabelChange", {}, change))
     made += [*_lists(school_ids, people_ids), *_activities(people_ids, made)]
     session.add_all([each.object for each in made if each.model in (BookList, ReadingActivity)])
     await session.flush()

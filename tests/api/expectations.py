@@ -169,6 +169,7 @@ EXPECTED: dict[str, Asked | None] = {
     "works_update": Asked("Work", "update", lambda target: {"subtitle": "A Story"}),
     "works_delete": Asked("Work", "delete"),
     "labels_update_many": Asked("LabelSet", "update", lambda target: [{"isbn": new_isbn(), "patch_data": {}}]),
+    "labels_find_changes": Asked("LabelChange", "read"),
     "authors_find": Asked("Author", "read"),
     "authors_create": Asked("Author", "create", lambda target: {"last_name": "Dahl"}),
     "authors_get": Asked("Author", "read"),
@@ -206,7 +207,7 @@ EXPECTED: dict[str, Asked | None] = {
 }
 """By operationId; None: anybody may."""
 
-OF_EVERYBODY = {"Schools", "Work", "Edition", "Author", "Illustrator", "Merge", "LabelSet"}
+OF_EVERYBODY = {"Schools", "Work", "Edition", "Author", "Illustrator", "Merge", "LabelSet", "LabelChange"}
 """Resources whose rules do not depend on the row: who may not is told so before it is looked for."""
 HIDDEN = {"access_explain"}
 """Operations for which what the caller may not read does not exist: the same 404 for both."""

@@ -18,6 +18,7 @@ from app.core.api_keys import SCANNED
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.scopes import Scope
+from app.demo import plant, planted_classes
 from app.main import create_public_app
 from tests.conftest import settings_for
 from tests.sign_in.fake_google import Google, google
@@ -75,7 +76,21 @@ def test_the_guide_tells_scanners_what_to_look_for_and_integrators_every_scope()
     assert {scope for scope in Scope if f"`{scope}`" not in text} == set()
 
 
-async def test_the_guide_for_frontends_runs(make_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_guide_for_frontends_runs_on_the_demonstration_set(
+    make_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(make_database(), WRIVETED_ENVIRONMENT="development")
+    tokens = await plant(settings)
+    ((_, group),) = (await planted_classes(settings)).items()
+    with serving(settings) as address:
+        monkeypatch.setenv("HUEY_API", address)
+        monkeypatch.setenv("HUEY_CLASS_CODE", group["join_code"])
+        monkeypatch.setenv("HUEY_USERNAME", group["usernames"][0])
+        monkeypatch.setenv("HUEY_TEACHER_TOKEN", tokens["educator"])
+        assert await asyncio.to_thread(run, "frontend-guide.md") > 20
+
+
+async def test_the_guide_to_signing_in_runs(make_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
     with google() as provider:
         settings = settings_for(make_database(), **provider.settings)
         database, codes = Database(settings), Codes.of(settings)
