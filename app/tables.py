@@ -6,7 +6,7 @@ from app.booklists import models as booklists
 from app.books import models as books
 from app.classes import models as classes
 from app.collections import models as collections
-from app.core import idempotency, ratelimit
+from app.core import idempotency, outbox, ratelimit
 from app.core.db import Base
 from app.events import models as events
 from app.labels import models as labels
@@ -14,6 +14,7 @@ from app.schools import models as schools
 from app.search import models as search
 from app.service_accounts import models as service_accounts
 from app.sign_in import models as sign_in
+from app.tasks import models as tasks
 
 __all__ = [
     "Base",
@@ -27,11 +28,13 @@ __all__ = [
     "idempotency",
     "labels",
     "metadata",
+    "outbox",
     "ratelimit",
     "schools",
     "search",
     "service_accounts",
     "sign_in",
+    "tasks",
 ]
 
 metadata = Base.metadata

@@ -48,6 +48,7 @@ LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], faults.held_t
 NOTHING, MINUTE, HOUR = timedelta(0), timedelta(minutes=1), timedelta(hours=1)
 DAY, YEAR = timedelta(days=1), timedelta(days=365)
 CERTIFICATES = "https://www.googleapis.com/robot/v1/metadata/x509/securetoken@system.gserviceaccount.com"
+OIDC_CERTIFICATES = "https://www.googleapis.com/oauth2/v1/certs"
 ACCOUNTS = "https://identitytoolkit.googleapis.com"
 KIB, MIB = 1024, 1024 * 1024
 
@@ -167,6 +168,13 @@ class Settings(BaseSettings):
     )
     internal_service_account: Annotated[str | None, faults.held_to(faults.internal_account_faults)] = Field(
         None, description="E-mail address of the service account as which the queue calls the internal API."
+    )
+
+    task_first_pause: float = Field(
+        5.0, gt=0, le=60, description="After a task's first failure; each further pause is four times as long."
+    )
+    internal_certificates_url: Annotated[Url, faults.held_to(faults.only_googles(OIDC_CERTIFICATES))] = Field(
+        OIDC_CERTIFICATES, description="Where the certificates of the queue's tokens are; production takes no other."
     )
 
     max_body: Size = Field(ByteSize(256 * KIB), gt=0, le=16 * MIB, description="Largest body.")
