@@ -10,20 +10,24 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from app.accounts.authenticate import restore
+from app.adapters.book_data import book_data_providers
+from app.adapters.egress import Egress
 from app.adapters.local_queue import LocalQueue
 from app.adapters.queue_callers import queue_callers
 from app.core.config import Settings, internal_settings
 from app.core.db import Database
 from app.core.http import create_app
+from app.hydration import tasks as hydration
 from app.reactions import tasks as reactions
 
-ROUTERS = (reactions.router,)
+ROUTERS = (hydration.router, reactions.router)
 
 
 def create_internal_app(settings: Settings, *, database: Database | None = None) -> FastAPI:
     """The internal application on these settings. A database that is handed in stays open when the application ends."""
     own = Database(settings) if database is None else database
     callers = queue_callers(settings)
+    egress = Egress(settings)
     if database is None:
         own.queue = LocalQueue(own)
 
@@ -31,6 +35,7 @@ def create_internal_app(settings: Settings, *, database: Database | None = None)
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await callers.close()
+        await egress.close()
         if database is None:
             await own.dispose()
 
@@ -46,6 +51,7 @@ def create_internal_app(settings: Settings, *, database: Database | None = None)
     )
     app.state.queue_callers = callers
     app.state.restore = restore
+    app.state.providers = book_data_providers(settings, egress)
     return app
 
 

@@ -9,6 +9,8 @@ from fastapi import FastAPI
 
 from app.access import routes as access
 from app.accounts.authenticate import authenticate
+from app.adapters.book_data import book_data_providers
+from app.adapters.egress import Egress
 from app.adapters.firebase import Firebase
 from app.adapters.firebase_emulator import FirebaseEmulator
 from app.adapters.local_queue import LocalQueue
@@ -25,6 +27,7 @@ from app.core.db import Database
 from app.core.http import create_app
 from app.core.security import Tokens
 from app.events import routes as events
+from app.hydration import routes as hydration
 from app.labels import routes as labels
 from app.labels.merging import routes as merging
 from app.labels.works import routes as labelled_works
@@ -58,6 +61,7 @@ ROUTERS = (
     books.router,
     people_of_books.authors,
     people_of_books.illustrators,
+    hydration.router,
     search.router,
     recommendations.router,
     events.router,
@@ -70,6 +74,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
     """The public application on these settings. A database that is handed in stays open when the application ends."""
     own = Database(settings) if database is None else database
     identities = identity_verifier(settings)
+    egress = Egress(settings)
     if database is None:
         own.queue = LocalQueue(own)
 
@@ -78,6 +83,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
         yield
         if identities is not None:
             await identities.close()
+        await egress.close()
         if database is None:
             await own.dispose()
 
@@ -94,6 +100,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
     )
     app.state.tokens = Tokens.of(settings)
     app.state.identities = identities
+    app.state.providers = book_data_providers(settings, egress)
     app.state.record_refusal = partial(record_refusal, own)
     return app
 
