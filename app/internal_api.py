@@ -10,14 +10,17 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from app.accounts.authenticate import restore
+from app.adapters.book_data import book_data_providers
+from app.adapters.egress import Egress
 from app.adapters.queue_callers import queue_callers
 from app.adapters.queues import queue_of
 from app.core.config import Settings, serving_settings
 from app.core.db import Database
 from app.core.http import create_app
+from app.hydration import tasks as hydration
 from app.reactions import tasks as reactions
 
-ROUTERS = (reactions.router,)
+ROUTERS = (hydration.router, reactions.router)
 
 
 def create_internal_app(settings: Settings, *, database: Database | None = None) -> FastAPI:
@@ -25,6 +28,7 @@ def create_internal_app(settings: Settings, *, database: Database | None = None)
     own = Database(settings) if database is None else database
     callers = queue_callers(settings)
     queue = queue_of(settings, own)
+    egress = Egress(settings)
     if database is None:
         own.queue = queue
 
@@ -33,6 +37,7 @@ def create_internal_app(settings: Settings, *, database: Database | None = None)
         yield
         await callers.close()
         await queue.close()
+        await egress.close()
         if database is None:
             await own.dispose()
 
@@ -48,6 +53,7 @@ def create_internal_app(settings: Settings, *, database: Database | None = None)
     )
     app.state.queue_callers = callers
     app.state.restore = restore
+    app.state.providers = book_data_providers(settings, egress)
     return app
 
 

@@ -9,6 +9,8 @@ from fastapi import FastAPI
 
 from app.access import routes as access
 from app.accounts.authenticate import authenticate
+from app.adapters.book_data import book_data_providers
+from app.adapters.egress import Egress
 from app.adapters.firebase import Firebase
 from app.adapters.firebase_emulator import FirebaseEmulator
 from app.adapters.queues import queue_of
@@ -25,6 +27,7 @@ from app.core.db import Database
 from app.core.http import create_app
 from app.core.security import Tokens
 from app.events import routes as events
+from app.hydration import routes as hydration
 from app.labels import routes as labels
 from app.labels.history import routes as label_history
 from app.labels.merging import routes as merging
@@ -60,6 +63,7 @@ ROUTERS = (
     books.router,
     people_of_books.authors,
     people_of_books.illustrators,
+    hydration.router,
     search.router,
     recommendations.router,
     events.router,
@@ -73,6 +77,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
     own = Database(settings) if database is None else database
     identities = identity_verifier(settings)
     queue = queue_of(settings, own)
+    egress = Egress(settings)
     if database is None:
         own.queue = queue
 
@@ -82,6 +87,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
         if identities is not None:
             await identities.close()
         await queue.close()
+        await egress.close()
         if database is None:
             await own.dispose()
 
@@ -98,6 +104,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
     )
     app.state.tokens = Tokens.of(settings)
     app.state.identities = identities
+    app.state.providers = book_data_providers(settings, egress)
     app.state.record_refusal = partial(record_refusal, own)
     return app
 

@@ -87,6 +87,7 @@ def settings_for(url: str, **changes: str) -> Settings:
             "WRIVETED_RATE_LIMIT_ANONYMOUS": "10000",
             "WRIVETED_RATE_LIMIT_CLASSROOM": "100000",
             "WRIVETED_RATE_LIMIT_BULK": "1000",
+            "WRIVETED_HYDRATION_PROVIDERS": "[]",
             **changes,
         }
     )

@@ -125,6 +125,38 @@ class Settings(BaseSettings):
         None, description="host:port of an Auth emulator, whose unsigned tokens are taken instead; never in production."
     )
 
+    egress_contact: Annotated[str | None, faults.held_to(faults.contact_faults)] = Field(
+        None, description="E-mail address or page, told to other hosts so that they can reach us; else `public_url`."
+    )
+    egress_loopback: Annotated[bool, faults.held_to(faults.loopback_faults)] = Field(
+        False, description="Whether other hosts may be twins on this machine, over http; never in production."
+    )
+
+    hydration_providers: Annotated[Listed, faults.held_to(faults.book_data_faults)] = Field(
+        ("nielsen", "open-library", "google-books"), description="Who is asked for book data, in this order; [] nobody."
+    )
+    label_after_hydration: bool = Field(True, description="Whether works whose data came are labelled then.")
+    nielsen_url: Annotated[Url, faults.held_to(faults.url_faults)] = Field(
+        "https://ws.nielsenbookdataonline.com/BDOLRest/RESTwebServices/BDOLrequest", description="Nielsen BookData."
+    )
+    nielsen_client_id: str | None = Field(None, description="Our account there; without one it is not asked.")
+    nielsen_password: Annotated[SecretStr | None, faults.held_to(faults.nielsen_faults)] = Field(
+        None, validate_default=True, description="Its password."
+    )
+    nielsen_requests_per_minute: int = Field(120, ge=1, le=6000, description="Requests that the licence allows.")
+    open_library_url: Annotated[Url, faults.held_to(faults.url_faults)] = Field(
+        "https://openlibrary.org", description="Open Library."
+    )
+    open_library_covers_url: Annotated[Url, faults.held_to(faults.url_faults)] = Field(
+        "https://covers.openlibrary.org", description="Where its pictures of covers are."
+    )
+    open_library_requests_per_minute: int = Field(60, ge=1, le=180, description="Requests that it bears.")
+    google_books_url: Annotated[Url, faults.held_to(faults.url_faults)] = Field(
+        "https://www.googleapis.com/books/v1", description="Google Books."
+    )
+    google_books_key: SecretStr | None = Field(None, description="An API key for it, which raises its quota.")
+    google_books_requests_per_day: int = Field(1000, ge=1, le=1_000_000, description="Requests of its quota.")
+
     cors_origins: Annotated[Listed, faults.held_to(faults.origin_faults)] = Field(
         (), description="Exact origins whose pages may call the public API."
     )

@@ -32,6 +32,8 @@ HOST_LABEL = re.compile(r"\A[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 PROJECT = re.compile(r"\A[a-z][a-z0-9-]{4,28}[a-z0-9]\Z")
 PROVIDER = re.compile(r"\A[a-z][a-z0-9.-]{1,60}\Z")
 LOCATION = re.compile(r"\Aprojects/[a-z][a-z0-9-]{4,28}[a-z0-9]/locations/[a-z0-9-]{2,40}\Z")
+BOOK_DATA = ("nielsen", "open-library", "google-books")
+CONTACT = re.compile(r"\A(?:https://|[A-Za-z0-9._+-]{1,64}@)[A-Za-z0-9][A-Za-z0-9./_-]{2,200}\Z")
 HOST_AND_PORT = re.compile(r"\A[A-Za-z0-9.-]{1,253}:[0-9]{1,5}\Z")
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "replace", "example", "sample", "default")
 SAMPLE_WORDS = (*PLACEHOLDERS, "secret", "passw", "insecure", "wriveted")
@@ -255,6 +257,27 @@ def only_googles(address: str) -> Faults:
             yield "has to be Google's own in production"
 
     return check
+
+
+def contact_faults(contact: str | None, data: Mapping[str, Any]) -> Iterator[str]:
+    if contact is not None and not CONTACT.fullmatch(contact):
+        yield "has to be an e-mail address or an https:// page"
+
+
+def loopback_faults(allowed: bool, data: Mapping[str, Any]) -> Iterator[str]:
+    if allowed and production(data):
+        yield "may not be on in production"
+
+
+def book_data_faults(providers: tuple[str, ...], data: Mapping[str, Any]) -> Iterator[str]:
+    for position, provider in enumerate(providers, start=1):
+        if provider not in BOOK_DATA or provider in providers[: position - 1]:
+            yield f"entry {position} is none of {', '.join(BOOK_DATA)}, or is there twice"
+
+
+def nielsen_faults(password: SecretStr | None, data: Mapping[str, Any]) -> Iterator[str]:
+    if "nielsen_client_id" in data and (password is None) != (data["nielsen_client_id"] is None):
+        yield "goes with WRIVETED_NIELSEN_CLIENT_ID: set both or neither"
 
 
 def emulator_faults(host: str | None, data: Mapping[str, Any]) -> Iterator[str]:

@@ -45,6 +45,7 @@ AREAS: Mapping[str, str | None] = {
     "collections": "collections",
     "editions": "books",
     "events": "events",
+    "hydration": "books",
     "illustrators": "books",
     "labels": "books",
     "merges": "books",

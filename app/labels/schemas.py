@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
+from app.core.outbox import Task
 from app.core.schemas import IdText, Input, JsonObject, Schema
 from app.labels.models import LabelOrigin, RecommendStatus
 
@@ -133,3 +134,9 @@ class LabelPatchReport(Schema):
     unknown: int = Field(description="Items whose edition is not known, or has no work.")
     errors: int
     results: list[LabelPatchResult] = Field(description="One for each item, in their order.")
+
+
+class GenerateLabels(Task, kind="generate-labels"):
+    """Have these works labelled, as far as their labels are missing."""
+
+    work_ids: list[int] = Field(min_length=1, max_length=500)
