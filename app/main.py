@@ -24,9 +24,11 @@ from app.core.db import Database
 from app.core.http import create_app
 from app.core.security import Tokens
 from app.events import routes as events
+from app.feedback import routes as feedback
 from app.labels import routes as labels
 from app.labels.merging import routes as merging
 from app.labels.works import routes as labelled_works
+from app.messages import routes as messages
 from app.people import routes as people
 from app.recommendations import routes as recommendations
 from app.schools import routes as schools
@@ -34,6 +36,7 @@ from app.search import routes as search
 from app.service_accounts import routes as service_accounts
 from app.sign_in import routes as sign_in
 from app.sign_in.proof import IdentityVerifier
+from app.webhooks import routes as webhooks
 
 DESCRIPTION = """Helps children find books that they will love, out of the books that their own school library holds.
 
@@ -59,6 +62,9 @@ ROUTERS = (
     people_of_books.illustrators,
     search.router,
     recommendations.router,
+    feedback.router,
+    webhooks.router,
+    messages.router,
     events.router,
     audit.router,
     access.router,
@@ -89,6 +95,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
         docs=True,
         lifespan=lifespan,
     )
+    app.webhooks = webhooks.told
     app.state.tokens = Tokens.of(settings)
     app.state.identities = identities
     app.state.record_refusal = partial(record_refusal, own)

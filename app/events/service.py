@@ -14,13 +14,16 @@ from app.core.account import Account
 from app.core.db import driver_of
 from app.core.errors import FieldError, FieldForbidden, Forbidden, Invalid, Malformed, Unavailable, pointer
 from app.core.include import Included, permissions_if
-from app.events.models import Event, EventLevel
+from app.core.outbox import Task, enqueue
+from app.events.alerts import SendAlert, TellSupporters
+from app.events.models import TIMELINE_PREFIX, Event, EventLevel
 from app.events.queries import all_titles, events_matching, events_with_identities, titles_visible
 from app.events.schemas import EventCreateIn, EventDetail, EventFilter
 from app.events.titles import is_system_title
 
 INFO_PATH_TIMEOUT = "1s"
 INFO_OF_THE_SERVER = frozenset({"actor", "impersonator", "slack_channel"})
+READING_LOGGED = f"{TIMELINE_PREFIX} Reading logged"
 ORDINARY_LEVELS = frozenset({EventLevel.DEBUG, EventLevel.NORMAL})
 
 
@@ -118,8 +121,18 @@ async def create_event(session: AsyncSession, account: Account, given: EventCrea
         await session.flush()
     except IntegrityError as error:
         raise Invalid(errors=list(_unknown_owners(error))) from None
+    if tasks := list(_what_follows(event, given)):
+        await enqueue(session, *tasks, account=account)
     created = await session.execute(events_with_identities().where(Event.id == event.id))
     return EventDetail.model_validate(created.one())
+
+
+def _what_follows(event: Event, given: EventCreateIn) -> Iterator[Task]:
+    """What is to be done about an event that somebody posted."""
+    if given.slack_channel is not None:
+        yield SendAlert(event_id=event.id, channel=given.slack_channel)
+    if event.title == READING_LOGGED and event.user_id is not None:
+        yield TellSupporters(event_id=event.id)
 
 
 def _as_asked(detail: EventDetail) -> Event:

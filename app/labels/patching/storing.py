@@ -12,6 +12,7 @@ from app.core.db import Driver, driver_of
 from app.labels.models import LabelGroup, LabelOrigin
 from app.labels.patching.authority import UNLABELLED, WITH_ORIGIN, Labelled, Labels
 from app.labels.patching.saying import Words
+from app.webhooks.service import announce_labelled
 
 _WORDS = """
 SELECT true, key, id FROM hues UNION ALL SELECT false, key, id FROM reading_abilities ORDER BY 1, 3
@@ -107,6 +108,7 @@ async def store_labels(
     await _store_abilities(driver, changed, ids, words)
     history = [row for each in changed for row in _history(each, ids[each.work_id])]
     await driver.execute(_HISTORY, [account.subject, json_of(history)])
+    await announce_labelled(session, [each.work_id for each in changed], account=account)
 
 
 async def _store_hues(driver: Driver, changed: Sequence[Relabelling], ids: Mapping[int, int], words: Words) -> None:
