@@ -124,6 +124,13 @@ class Settings(BaseSettings):
         None, description="host:port of an Auth emulator, whose unsigned tokens are taken instead; never in production."
     )
 
+    egress_contact: Annotated[str | None, faults.held_to(faults.contact_faults)] = Field(
+        None, description="E-mail address or page, told to other hosts so that they can reach us; else `public_url`."
+    )
+    egress_loopback: Annotated[bool, faults.held_to(faults.loopback_faults)] = Field(
+        False, description="Whether other hosts may be twins on this machine, over http; never in production."
+    )
+
     cors_origins: Annotated[Listed, faults.held_to(faults.origin_faults)] = Field(
         (), description="Exact origins whose pages may call the public API."
     )

@@ -31,6 +31,7 @@ SIZE = re.compile(r"\A[0-9]++(?:\.[0-9]++)? ?(?:[kKMG]i?)?B?\Z")
 HOST_LABEL = re.compile(r"\A[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 PROJECT = re.compile(r"\A[a-z][a-z0-9-]{4,28}[a-z0-9]\Z")
 PROVIDER = re.compile(r"\A[a-z][a-z0-9.-]{1,60}\Z")
+CONTACT = re.compile(r"\A(?:https://|[A-Za-z0-9._+-]{1,64}@)[A-Za-z0-9][A-Za-z0-9./_-]{2,200}\Z")
 HOST_AND_PORT = re.compile(r"\A[A-Za-z0-9.-]{1,253}:[0-9]{1,5}\Z")
 MAILBOX = re.compile(r"\A[A-Za-z0-9._+-]{1,64}\Z")
 SLACK_HOOK = re.compile(r"\Ahttps://hooks\.slack\.com/services/[A-Za-z0-9/]{20,200}\Z")
@@ -244,6 +245,16 @@ def only_googles(address: str) -> Faults:
             yield "has to be Google's own in production"
 
     return check
+
+
+def contact_faults(contact: str | None, data: Mapping[str, Any]) -> Iterator[str]:
+    if contact is not None and not CONTACT.fullmatch(contact):
+        yield "has to be an e-mail address or an https:// page"
+
+
+def loopback_faults(allowed: bool, data: Mapping[str, Any]) -> Iterator[str]:
+    if allowed and production(data):
+        yield "may not be on in production"
 
 
 def emulator_faults(host: str | None, data: Mapping[str, Any]) -> Iterator[str]:
