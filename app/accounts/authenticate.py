@@ -128,7 +128,7 @@ async def _user(transaction: Transaction, claims: Claims) -> Account:
     row = await (await transaction.driver.execute(USER, values)).fetchone()
     if row is None:
         raise refusal()
-    narrowed = None if claims.scope is None else frozenset({claims.scope})
+    narrowed = None if claims.area is None else frozenset({claims.area})
     return Account("user", claims.id, row[0], row[1], _of_user(claims.id, row), claims, narrowed)
 
 

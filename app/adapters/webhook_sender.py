@@ -2,10 +2,8 @@
 
 from time import perf_counter
 
-from app.core.outside import Outside
+from app.core.outside import NoAnswer, NotAllowed, Outside
 from app.webhooks.sending import Answer, Call
-
-USER_AGENT = "HueyBooks-Webhooks/1"
 
 
 class WebhookSender:
@@ -21,8 +19,8 @@ class WebhookSender:
             answer = await self._outside.request(
                 "POST", call.url, headers=headers_of(call), content=call.body, purpose="webhook"
             )
-        except Exception as fault:
-            return Answer(None, type(fault).__name__, round((perf_counter() - began) * 1000))
+        except (NotAllowed, NoAnswer) as fault:
+            return Answer(None, fault.reason, round((perf_counter() - began) * 1000))
         return Answer(answer.status, None, round((perf_counter() - began) * 1000))
 
 
@@ -33,7 +31,6 @@ def headers_of(call: Call) -> dict[str, str]:
     signed = [Webhook(secret).sign(call.id, call.at, body) for secret in call.secrets]
     return {
         "Content-Type": "application/json",
-        "User-Agent": USER_AGENT,
         "webhook-id": call.id,
         "webhook-timestamp": str(int(call.at.timestamp())),
         "webhook-signature": " ".join(signed),

@@ -88,7 +88,7 @@ def needed(route: APIRoute, method: str) -> str | None:
 
 
 def check(route: APIRoute, method: str, scopes: Collection[str]) -> None:
-    """Refuse a key of these scopes at a door that needs another one; a narrow token has the tag of its doors for one."""
+    """Refuse a key of these scopes at a door that needs another. A narrow token has the tag of its doors for one."""
     if route.tags and route.tags[0] in scopes:
         return
     scope = needed(route, method)

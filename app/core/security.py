@@ -69,7 +69,7 @@ class Claims(msgspec.Struct, frozen=True):
     version: int | None = None
     session: UUID | None = None
     actor: Subject | None = None
-    scope: str | None = None
+    area: str | None = None
     """The one area that the token opens, by the tag of its doors; None: all that the account may."""
 
     @property
@@ -85,7 +85,7 @@ class Extra(TypedDict, total=False):
     ver: int
     sid: UUID
     act: str
-    scope: str
+    area: str
 
 
 class _Header(msgspec.Struct, forbid_unknown_fields=True):
@@ -111,7 +111,7 @@ class _Payload(msgspec.Struct, omit_defaults=True):
     ver: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
     sid: UUID | None = None
     act: _Actor | None = None
-    scope: Annotated[str, Meta(pattern=r"^[a-z-]{1,40}\Z")] | None = None
+    area: Annotated[str, Meta(pattern=r"^[a-z-]{1,40}\Z")] | None = None
 
 
 def utc_now() -> datetime:
@@ -164,7 +164,7 @@ class Tokens:
             ver=extra.get("ver"),
             sid=extra.get("sid"),
             act=_Actor(str(_subject(extra["act"]))) if "act" in extra else None,
-            scope=extra.get("scope"),
+            area=extra.get("area"),
         )
         header = {"typ": TYPE, "kid": self._signing}
         return str(jwt.encode(msgspec.to_builtins(payload), self._ring[self._signing], ALGORITHM, header))
@@ -211,7 +211,7 @@ def _claims(payload: _Payload) -> Claims:
         version=payload.ver,
         session=payload.sid,
         actor=None if payload.act is None else _subject(payload.act.sub),
-        scope=payload.scope,
+        area=payload.area,
     )
 
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-# What a supporter may know of a reader; and a book, if the reader can have had it: of the own collection or the school's.
+# What a supporter may know of a reader; and a book, if the reader can have had it, from the own shelf or the school's.
 READING = text("""
     SELECT readers.first_name, link.supporter_nickname, book.title, book.cover_url
       FROM supporter_reader_association AS link

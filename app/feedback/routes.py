@@ -1,6 +1,6 @@
 """The doors of supporters' feedback."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -19,7 +19,7 @@ from app.feedback.models import SupporterFeedback
 from app.feedback.schemas import FeedbackLinkIn, FeedbackToken, ReadingLogEventDetail, ReadingLogEventFeedback
 
 router = APIRouter(prefix="/v1", tags=["feedback"], route_class=Door)
-NO_READING = {400: problem("The event is not of a reader's timeline.")}
+NO_READING: dict[int | str, dict[str, Any]] = {400: problem("The event is not of a reader's timeline.")}
 
 
 async def event_by_id(event_id: UUID, session: Session) -> Event:
@@ -57,8 +57,6 @@ async def get(event: TimelineEvent, caller: Caller, session: Session) -> Reading
 
 
 @router.post("/feedback/{event_id}", dependencies=[Permission("create", feedback_on)], responses=NO_READING)
-async def give(
-    event: TimelineEvent, given: ReadingLogEventFeedback, caller: Caller, session: Session
-) -> EventDetail:
+async def give(event: TimelineEvent, given: ReadingLogEventFeedback, caller: Caller, session: Session) -> EventDetail:
     """Leave a reader whom you cheer on a few kind words about what was read: once for each event."""
     return await service.give(session, caller, event, given)

@@ -25,7 +25,7 @@ from app.feedback.models import FeedbackLink, SupporterFeedback
 from app.feedback.schemas import FeedbackToken, ReadingLogEventDetail, ReadingLogEventFeedback
 from app.messages.service import Draft, write
 
-SCOPE = "feedback"
+AREA = "feedback"
 METHOD = "feedback_link"
 CODE_BYTES = 16
 LINK_LIFETIME = timedelta(days=7)
@@ -68,9 +68,7 @@ async def describe(session: AsyncSession, account: Account, event: Event) -> Rea
     )
 
 
-async def give(
-    session: AsyncSession, account: Account, event: Event, given: ReadingLogEventFeedback
-) -> EventDetail:
+async def give(session: AsyncSession, account: Account, event: Event, given: ReadingLogEventFeedback) -> EventDetail:
     """Pass a supporter's words on to the reader: once for each event. Raises `Invalid` and `AlreadyExists`."""
     if given.event_id != event.id:
         raise Invalid(errors=[FieldError("/event_id", "not_of_the_path", "It has to be the event of the path.")])
@@ -97,7 +95,8 @@ async def give(
         info={**words, "supporter_nickname": reading.supporter_nickname},
     )
     await session.flush()
-    return EventDetail.model_validate((await session.execute(events_with_identities().where(Event.id == sent.id))).one())
+    shown = await session.execute(events_with_identities().where(Event.id == sent.id))
+    return EventDetail.model_validate(shown.one())
 
 
 async def open_link(session: AsyncSession, issuer: Issuer, code: str) -> FeedbackToken:
@@ -110,7 +109,7 @@ async def open_link(session: AsyncSession, issuer: Issuer, code: str) -> Feedbac
     note(session, "sign_in.succeeded", account=None, subject=subject, method=METHOD, event_id=str(found.event_id))
     lifetime = issuer.settings.access_token_lifetime
     return FeedbackToken(
-        access_token=issuer.narrow(found.supporter_id, SCOPE, lifetime),
+        access_token=issuer.narrow(found.supporter_id, AREA, lifetime),
         expires_in=int(lifetime.total_seconds()),
         event_id=found.event_id,
     )

@@ -38,7 +38,7 @@ def is_suppressed(marks: Sequence[bytes], category: Category) -> Select[bool]:
     return select(unwanted.exists())
 
 
-def recipient(user_id: UUID) -> Select[Any]:
+def recipient(user_id: UUID) -> Select[str | None, UserAccountType]:
     """The address of a person who is active, and what kind the person is."""
     return select(User.email, User.type).where(User.id == user_id, User.is_active)
 

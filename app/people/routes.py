@@ -13,7 +13,15 @@ from app.core.include import Include, IncludeBesideFilters
 from app.core.paging import Pages
 from app.core.requests import Door
 from app.people import service, supporters
-from app.people.bodies import MintIn, SchoolAdminIn, SupporterInviteIn, SupporterLinkIn, UserCreateIn, UserFilter, UserUpdateIn
+from app.people.bodies import (
+    MintIn,
+    SchoolAdminIn,
+    SupporterInviteIn,
+    SupporterLinkIn,
+    UserCreateIn,
+    UserFilter,
+    UserUpdateIn,
+)
 from app.people.doors import SeenOne, SupporterInPath, person_by_id, person_to_change, school_by_id
 from app.people.kinds import Person
 from app.people.schemas import MintedToken, PersonDetail, SeenPerson, SupporterLink, UserListsResponse

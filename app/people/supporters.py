@@ -49,9 +49,7 @@ async def link(
     return SupporterLink(supporter=who, **values)
 
 
-async def invite(
-    session: AsyncSession, account: Account, reader: Person, given: SupporterInviteIn
-) -> SupporterLink:
+async def invite(session: AsyncSession, account: Account, reader: Person, given: SupporterInviteIn) -> SupporterLink:
     """Link whoever has an e-mail address with a reader: a supporter that there is, or a new one. Raises `NotFound` for
     whoever is no reader, and `Conflict` where the address is that of an account of another kind."""
     if reader.type not in READERS:

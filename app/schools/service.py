@@ -35,14 +35,14 @@ from app.schools.schemas import (
     SchoolSelectorOption,
     UserBrief,
 )
+from app.webhooks.models import WebhookEvent
+from app.webhooks.service import announce
 
 LMS_MAY_WRITE = frozenset({"lms_type", "max_removal_percent"})
 CLEARED = {"lms_type": "none", "bookbot_type": SchoolBookbotType.HUEY_BOOKS}
 """What null means where a column cannot be NULL."""
 
 SortKey = tuple[str, int]
-from app.webhooks.models import WebhookEvent
-from app.webhooks.service import announce
 
 
 async def find_schools(

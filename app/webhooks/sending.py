@@ -28,7 +28,7 @@ GONE = 410
 THROTTLED = frozenset({429, 502, 504})
 
 
-class DeliverWebhook(Task, kind="deliver-webhook", queue="webhooks"):
+class DeliverWebhook(Task, kind="deliver-webhook"):
     """Make one attempt at a delivery."""
 
     delivery_id: UUID

@@ -54,7 +54,9 @@ async def announce_labelled(session: AsyncSession, work_ids: Iterable[int], *, a
     await _announce(session, queries.ANNOUNCE_LABELLED, values, account)
 
 
-async def _announce(session: AsyncSession, statement: Composed, values: dict[str, Any], account: Account | None) -> None:
+async def _announce(
+    session: AsyncSession, statement: Composed, values: dict[str, Any], account: Account | None
+) -> None:
     rows = await (await driver_of(session).execute(statement, values)).fetchall()
     if rows:
         await enqueue(session, *(DeliverWebhook(delivery_id=id_) for (id_,) in rows), account=account)

@@ -21,6 +21,8 @@ def fault_of(url: str, *, loopback: bool) -> str | None:
         return "It is not a URL."
     if not WRITTEN.match(url) or len(url) > LONGEST or "\\" in url:
         return f"It has to be at most {LONGEST} printable ASCII characters, without spaces or backslashes."
+    if parts.netloc != parts.netloc.lower():
+        return "Write its host in small letters."
     if "@" in parts.netloc or parts.fragment or "#" in url:
         return "It may hold no user name and no fragment."
     if loopback and host in LOOPBACK and parts.scheme in ("http", "https"):
