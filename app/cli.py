@@ -15,9 +15,11 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from app import reference
+from app.adapters.local_deliverer import Deliverer
 from app.core import migrations, roles
 from app.core.config import settings
 from app.core.db import APPEND_ONLY
+from app.core.log import configure
 from app.core.postmaster import ClusterError
 from app.demo import described, plant, plant_keys, planted_classes
 from app.serve import ServeError
@@ -80,6 +82,19 @@ def run(
     for each in (signal.SIGINT, signal.SIGTERM):  # what uvicorn raises again when it has ended by it
         signal.signal(each, lambda *_: sys.exit(0))
     uvicorn.Server(config).run(None if fd is None else [socket.socket(fileno=fd)])
+
+
+@app.command()
+def deliver(
+    internal_url: Annotated[str, typer.Option(help="Where the internal API is.")] = "http://127.0.0.1:8001",
+) -> None:
+    """Deliver tasks to the internal API, where there is no Cloud Tasks to do it: never in production."""
+    if settings().environment == "production":
+        raise SystemExit("error: Cloud Tasks delivers in production")
+    configure(settings().log_level)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: sys.exit(0))
+    asyncio.run(Deliverer(settings(), internal_url).run())
 
 
 @app.command()

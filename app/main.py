@@ -11,6 +11,7 @@ from app.access import routes as access
 from app.accounts.authenticate import authenticate
 from app.adapters.firebase import Firebase
 from app.adapters.firebase_emulator import FirebaseEmulator
+from app.adapters.local_queue import LocalQueue
 from app.audit import routes as audit
 from app.audit.refusals import record_refusal
 from app.booklists import routes as booklists
@@ -75,6 +76,8 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
     """The public application on these settings. A database that is handed in stays open when the application ends."""
     own = Database(settings) if database is None else database
     identities = identity_verifier(settings)
+    if database is None:
+        own.queue = LocalQueue(own)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

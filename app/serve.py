@@ -66,6 +66,7 @@ def serve(*, port: int, internal_port: int, data_dir: Path, seed: bool) -> None:
         with _step("Public and internal API"):
             watched |= stack.enter_context(_doors(listeners))
             _await_answers(urls, watched)
+        watched |= stack.enter_context(_deliverer(urls["internal"]))
         stack.callback((data_dir / "dev.json").unlink, missing_ok=True)
         _announce(data_dir, urls, tokens, api_keys, classes)
         _watch(watched)
@@ -181,6 +182,17 @@ def _doors(listeners: Mapping[str, socket.socket]) -> Iterator[dict[str, subproc
             process.terminate()
         for process in processes.values():
             stop(process, signal.SIGTERM, patience=GRACE)
+
+
+@contextmanager
+def _deliverer(internal_url: str) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """The process that calls the internal API for each task."""
+    command = [sys.executable, "-m", "app.cli", "deliver", "--internal-url", internal_url]
+    process = spawn(command, last_signal=signal.SIGKILL, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        yield {"Deliverer": process}
+    finally:
+        stop(process, signal.SIGTERM, patience=GRACE)
 
 
 def _await_answers(urls: Mapping[str, str], watched: Mapping[str, subprocess.Popen[bytes]]) -> None:

@@ -16,6 +16,7 @@ from app.schools import models as schools
 from app.search import models as search
 from app.service_accounts import models as service_accounts
 from app.sign_in import models as sign_in
+from app.tasks import models as tasks
 from app.webhooks import models as webhooks
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "search",
     "service_accounts",
     "sign_in",
+    "tasks",
     "webhooks",
 ]
 

@@ -12,7 +12,7 @@ from app.core.account import Account, AccountKind
 from app.core.acquaintances import Credential
 from app.core.api_keys import ApiKey
 from app.core.db import Transaction
-from app.core.security import Claims, refusal
+from app.core.security import Claims, Subject, refusal, utc_now
 
 # What an account holds, if it is active: a service account until it expires, a student while the school is active.
 SERVICE_ACCOUNT_HOLDINGS = """
@@ -54,6 +54,7 @@ USER_HOLDINGS = """
       AND (students.school_id IS NULL OR EXISTS (
               SELECT FROM schools WHERE wriveted_identifier = students.school_id AND state <> 'inactive'))
 """
+KNOWN = "SELECT FROM users WHERE id = %(id)s UNION ALL SELECT FROM service_accounts WHERE id = %(id)s"
 # A token speaks for an account that did not revoke it. A service account's token carries the version of its credential
 # too: the present one, or, until the overlap of the last rotation ends, the one before.
 SERVICE_ACCOUNT = f"""{SERVICE_ACCOUNT_HOLDINGS}
@@ -98,6 +99,34 @@ async def principals_of(transaction: Transaction, kind: AccountKind, id_: UUID) 
     if row is None:
         return NOBODYS
     return _of_user(id_, row) if kind == "user" else _of_service_account(row)
+
+
+async def restore(transaction: Transaction, subject: str, *, impersonator: str | None) -> Account:
+    """The account on whose behalf a task runs, with what it holds at present: nothing, if it is not active any more.
+
+    ``subject`` and ``impersonator`` are as ``Account`` spells them.
+    """
+    claims = _claims_of(subject, impersonator)
+    kind: AccountKind = "user" if claims.kind == "user-account" else "service_account"
+    statement = USER_HOLDINGS if kind == "user" else SERVICE_ACCOUNT_HOLDINGS
+    row = await (await transaction.driver.execute(statement, {"id": claims.id})).fetchone()
+    if row is not None:
+        principals = _of_user(claims.id, row) if kind == "user" else _of_service_account(row)
+        return Account(kind, claims.id, row[0], row[1], principals, claims)
+    known = await (await transaction.driver.execute(KNOWN, {"id": claims.id})).fetchone()
+    return Account(kind, claims.id, "", "", NOBODYS, claims, is_gone=known is None)
+
+
+def _claims_of(subject: str, impersonator: str | None) -> Claims:
+    """What a token would say that speaks for the account now."""
+    named, now = _subject(subject), utc_now()
+    actor = None if impersonator is None else _subject(impersonator)
+    return Claims(named.kind, named.id, jti="", issued_at=now, expires_at=now, actor=actor)
+
+
+def _subject(text: str) -> Subject:
+    kind, _, id_ = text.partition(":")
+    return Subject("user-account" if kind == "user" else "service-account", UUID(id_))
 
 
 async def _service_account(transaction: Transaction, claims: Claims) -> Account:

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 from app.core.config import Settings
-from app.messages.schemas import Letter, Mailer, Undeliverable
+from app.messages.schemas import Letter, Undeliverable
 
 TIMEOUT = 20.0
 NO_SUCH_MAILBOX = frozenset({550, 551, 553, 556})
@@ -86,14 +86,3 @@ class MailFiles:
     def _keep(self, name: str, message: bytes) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self._folder / f"{name}.eml").write_bytes(message)
-
-
-def mailer_of(settings: Settings, sendgrid: Mailer | None) -> Mailer | None:
-    """Who sends e-mail on these settings; None where nothing is set up. Development and test keep it in files."""
-    if settings.mail_transport == "smtp":
-        return Smtp(settings)
-    if settings.mail_transport == "sendgrid":
-        return sendgrid
-    if settings.mail_transport == "files" or settings.environment == "development":
-        return MailFiles(Path.cwd() / ".wriveted" / "mail")
-    return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection as SomeOf
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -57,9 +58,15 @@ def require_right_to_log(account: Account, reading: Reading) -> None:
 
 
 async def log(
-    session: AsyncSession, account: Account, reading: Reading, item_id: int, status: CollectionItemReadStatus
+    session: AsyncSession,
+    account: Account,
+    reading: Reading,
+    item_id: int,
+    status: CollectionItemReadStatus,
+    *,
+    at: datetime | None = None,
 ) -> CollectionItemActivityBrief:
-    """Note how far a reader is with a holding that the reader, or else the caller, can see.
+    """Note how far a reader is, or was ``at`` that time, with a holding that the reader, or else the caller, can see.
 
     Whether the caller may create the activity was asked before. Raises ``Invalid`` and ``Forbidden``.
     """
@@ -71,7 +78,9 @@ async def log(
         raise _invalid("collection_item_id", "not_found", "There is no such holding.")
     if not (may(collection, "read", reading.principals) or may(collection, "read", account.principals)):
         raise Forbidden("The reader does not see this collection.", permission="read", resource="Collection")
-    values = {"collection_item_id": item_id, "reader_id": reading.reader_id, "status": status}
+    values: dict[str, Any] = {"collection_item_id": item_id, "reader_id": reading.reader_id, "status": status}
+    if at is not None:
+        values["timestamp"] = at
     timestamp = await session.scalar(insert(ReadingActivity).values(**values).returning(ReadingActivity.timestamp))
     events.record(
         session,

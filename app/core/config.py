@@ -48,6 +48,7 @@ LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], faults.held_t
 NOTHING, MINUTE, HOUR = timedelta(0), timedelta(minutes=1), timedelta(hours=1)
 DAY, YEAR = timedelta(days=1), timedelta(days=365)
 CERTIFICATES = "https://www.googleapis.com/robot/v1/metadata/x509/securetoken@system.gserviceaccount.com"
+OIDC_CERTIFICATES = "https://www.googleapis.com/oauth2/v1/certs"
 ACCOUNTS = "https://identitytoolkit.googleapis.com"
 KIB, MIB = 1024, 1024 * 1024
 
@@ -144,6 +145,12 @@ class Settings(BaseSettings):
         None, description="E-mail address of the service account as which the queue calls the internal API."
     )
 
+    task_first_pause: float = Field(
+        5.0, gt=0, le=60, description="After a task's first failure; each further pause is four times as long."
+    )
+    internal_certificates_url: Annotated[Url, faults.held_to(faults.only_googles(OIDC_CERTIFICATES))] = Field(
+        OIDC_CERTIFICATES, description="Where the certificates of the queue's tokens are; production takes no other."
+    )
     app_url: Annotated[Url | None, faults.held_to(faults.url_faults)] = Field(
         None, description="Where the Huey Books app is, for the links in e-mails."
     )

@@ -5,9 +5,9 @@
 
     await enqueue(session, Hydrate(isbns=...), account=caller)
 
-The row is the task: it is there if and only if its transaction was committed, and says whether the task is done. A queue
-is told of it afterwards and may forget it, tell of it twice or out of order: the worker (``core/work``) claims the row
-before it acts, and marks it done in the transaction of the effect.
+The row is the task: it is there if and only if its transaction was committed, and says whether the task is done. A
+queue is told of it afterwards and may forget it, tell of it twice or out of order: the worker (``core/work``) claims
+the row before it acts, and marks it done in the transaction of the effect.
 """
 
 import asyncio
@@ -38,7 +38,6 @@ class Task(Input):
     """What is to be done: a schema with an address, ``/v1/tasks/{kind}`` of the internal API."""
 
     kind: ClassVar[str]
-    queue: ClassVar[str] = "default"
     deadline: ClassVar[timedelta] = timedelta(seconds=60)
     """How long one attempt may take; then it counts as failed, and another worker may claim the task."""
 
@@ -66,6 +65,8 @@ class TaskRow(Base):
         CheckConstraint("(claim IS NULL) = (claimed_until IS NULL)", name="claim_has_an_end"),
         Index("ix_tasks_due", "due_at", "id", postgresql_where=text("state = 'pending'")),
         Index("ix_tasks_state_kind_created_at", "state", "kind", "created_at", "id"),
+        Index("ix_tasks_created_at_id", "created_at", "id"),
+        Index("ix_tasks_ended_at", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -78,6 +79,8 @@ class TaskRow(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime] = mapped_column(server_default=func.now())
     offered_at: Mapped[datetime | None]
+    """When the sweep last told the queue of it, and in ``offers`` how often."""
+    offers: Mapped[int] = mapped_column(server_default="0")
     claim: Mapped[UUID | None]
     claimed_until: Mapped[datetime | None]
     failure: Mapped[str | None] = mapped_column(String(120))
@@ -114,7 +117,12 @@ async def enqueue(
 
     ``account`` is on whose behalf they run, with the rights that it has then; None for the system itself.
     """
-    due_at = datetime.now(UTC) + due_in
+    return store(session, *tasks, account=account, due_in=due_in)
+
+
+def store(session: AsyncSession, *tasks: Task, account: Account | None, due_in: timedelta = timedelta(0)) -> list[UUID]:
+    """The same, for one who cannot wait: the session writes the rows with the rest of its transaction."""
+    due_at = datetime.now(UTC) + due_in if due_in else None
     rows = [
         TaskRow(
             id=uuid4(),
@@ -123,7 +131,7 @@ async def enqueue(
             account=None if account is None else account.subject,
             impersonator=None if account is None else account.impersonator,
             request_id=request_id.get() or None,
-            due_at=due_at,
+            due_at=func.now() if due_at is None else due_at,
         )
         for task in tasks
     ]

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StringConstraints
 
 from app.core.include import WithPermissions
+from app.core.outbox import Task
 from app.core.schemas import Input, JsonObject, Page, Schema
 from app.events.models import EventLevel
 
@@ -104,3 +105,9 @@ class EventFilter:
     since: datetime | None = None
     info_path: str | None = None
     """An SQL/JSON path predicate that holds for ``info``."""
+
+
+class ProcessEvent(Task, kind="process-event"):
+    """Let follow from an event what does: see ``titles.PROCESSED_TITLES``."""
+
+    event_id: UUID

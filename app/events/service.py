@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from psycopg import errors as postgres
 from sqlalchemy import Result, Select
@@ -14,16 +14,15 @@ from app.core.account import Account
 from app.core.db import driver_of
 from app.core.errors import FieldError, FieldForbidden, Forbidden, Invalid, Malformed, Unavailable, pointer
 from app.core.include import Included, permissions_if
-from app.core.outbox import Task, enqueue
-from app.events.alerts import SendAlert, TellSupporters
-from app.events.models import TIMELINE_PREFIX, Event, EventLevel
+from app.core.outbox import Task, store
+from app.events.alerts import ALERTED, SendAlert, TellSupporters
+from app.events.models import Event, EventLevel
 from app.events.queries import all_titles, events_matching, events_with_identities, titles_visible
-from app.events.schemas import EventCreateIn, EventDetail, EventFilter
-from app.events.titles import is_system_title
+from app.events.schemas import EventCreateIn, EventDetail, EventFilter, ProcessEvent
+from app.events.titles import PROCESSED_TITLES, READING_LOGGED, is_system_title
 
 INFO_PATH_TIMEOUT = "1s"
 INFO_OF_THE_SERVER = frozenset({"actor", "impersonator", "slack_channel"})
-READING_LOGGED = f"{TIMELINE_PREFIX} Reading logged"
 ORDINARY_LEVELS = frozenset({EventLevel.DEBUG, EventLevel.NORMAL})
 
 
@@ -44,16 +43,20 @@ def record(
     acts with a minted token, ``info.impersonator`` names who.
     """
     is_user = account is not None and account.kind == "user"
+    named = None if account is None or account.is_gone else account.id
     event = Event(
+        id=uuid4(),
         title=title,
         description=description,
         level=level,
         school_id=school_id,
-        user_id=user_id or (account.id if account and is_user else None),
-        service_account_id=account.id if account and not is_user else None,
+        user_id=user_id or (named if is_user else None),
+        service_account_id=None if is_user else named,
         info={**(info or {}), **_who_else(account, user_id), "description": description},
     )
     session.add(event)
+    if tasks := [*_what_follows(event)]:
+        store(session, *tasks, account=account)
     return event
 
 
@@ -121,18 +124,20 @@ async def create_event(session: AsyncSession, account: Account, given: EventCrea
         await session.flush()
     except IntegrityError as error:
         raise Invalid(errors=list(_unknown_owners(error))) from None
-    if tasks := list(_what_follows(event, given)):
-        await enqueue(session, *tasks, account=account)
+    if given.slack_channel is not None:
+        store(session, SendAlert(event_id=event.id, channel=given.slack_channel), account=account)
     created = await session.execute(events_with_identities().where(Event.id == event.id))
     return EventDetail.model_validate(created.one())
 
 
-def _what_follows(event: Event, given: EventCreateIn) -> Iterator[Task]:
-    """What is to be done about an event that somebody posted."""
-    if given.slack_channel is not None:
-        yield SendAlert(event_id=event.id, channel=given.slack_channel)
+def _what_follows(event: Event) -> Iterator[Task]:
+    """What is to be done about an event afterwards."""
+    if event.title in PROCESSED_TITLES:
+        yield ProcessEvent(event_id=event.id)
     if event.title == READING_LOGGED and event.user_id is not None:
         yield TellSupporters(event_id=event.id)
+    if event.title in ALERTED:
+        yield SendAlert(event_id=event.id, channel=ALERTED[event.title])
 
 
 def _as_asked(detail: EventDetail) -> Event:
@@ -147,7 +152,7 @@ def _as_asked(detail: EventDetail) -> Event:
 def _who_else(account: Account | None, user_id: UUID | None) -> dict[str, str]:
     """The identities behind an event that its columns do not name."""
     names: dict[str, str] = {}
-    if account is not None and account.kind == "user" and user_id not in (None, account.id):
+    if account is not None and (account.is_gone or (account.kind == "user" and user_id not in (None, account.id))):
         names["actor"] = account.subject
     if account is not None and account.claims.actor is not None:
         names["impersonator"] = str(account.claims.actor)

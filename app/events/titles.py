@@ -79,6 +79,10 @@ SYSTEM_TITLES = (
     "Work updated",
     "Works merged",
 )
+BOOK_REVIEWED = "Huey: Book reviewed"
+READING_LOGGED = "Reader timeline event: Reading logged"
+PROCESSED_TITLES = frozenset({BOOK_REVIEWED, READING_LOGGED})
+"""Titles from which something follows: whoever posts such an event causes a task."""
 SYSTEM_TITLE_STEMS = ("School account made ",)
 """Titles that go on with a word of the moment."""
 

@@ -15,8 +15,6 @@ from app.core.account import Account
 from app.core.acl import Ace, may
 from app.core.errors import FieldError, FieldForbidden, Forbidden, Invalid, pointer
 from app.core.resources import name_of
-from app.events.alerts import alert
-from app.events.models import Event
 from app.events.service import record
 from app.people import conflicts
 from app.people.bodies import UserCreateIn
@@ -100,7 +98,8 @@ async def create_people(session: AsyncSession, account: Account, given: UserCrea
     if faults:
         raise Invalid(errors=faults)
     await _store(session, family)
-    await alert(session, *[_put_on_record(session, account, one) for one in family], account=account)
+    for one in family:
+        _put_on_record(session, account, one)
     return family[0].id
 
 
@@ -213,8 +212,8 @@ async def _store(session: AsyncSession, family: Sequence[Newborn]) -> None:
         raise conflicts.refusal(error, emails, usernames) from None
 
 
-def _put_on_record(session: AsyncSession, account: Account, one: Newborn) -> Event:
-    created = record(
+def _put_on_record(session: AsyncSession, account: Account, one: Newborn) -> None:
+    record(
         session,
         "User created",
         account=account,
@@ -224,4 +223,3 @@ def _put_on_record(session: AsyncSession, account: Account, one: Newborn) -> Eve
         info={"type": one.type},
     )
     note(session, "user.created", account=account, subject=f"user:{one.id}", school_id=one.school_id, type=one.type)
-    return created

@@ -11,7 +11,6 @@ from app.accounts.models import SupporterReader, User, UserAccountType
 from app.audit.service import note
 from app.core.account import Account
 from app.core.errors import Conflict, NotFound
-from app.events.alerts import alert
 from app.events.service import record
 from app.messages.service import Draft, write
 from app.people.bodies import SupporterInviteIn, SupporterLinkIn
@@ -60,9 +59,8 @@ async def invite(session: AsyncSession, account: Account, reader: Person, given:
     if await session.scalar(select(User.id).where(taken)) is None:
         await insert_people(session, [{**row, "is_active": True, "newsletter": False, "info": {}}])
         info = {"type": UserAccountType.SUPPORTER}
-        created = record(session, "User created", account=account, user_id=made, info=info)
+        record(session, "User created", account=account, user_id=made, info=info)
         note(session, "user.created", account=account, subject=f"user:{made}", type=UserAccountType.SUPPORTER)
-        await alert(session, created, account=account)
     supporter_id = await session.scalar(select(User.id).where(taken, User.type == UserAccountType.SUPPORTER))
     if supporter_id is None:
         raise Conflict("This address cannot be invited: it is that of an account of another kind.")

@@ -12,7 +12,6 @@ from app.core.db import driver_of
 from app.core.outbox import enqueue
 from app.core.sealing import Vault
 from app.core.work import Work
-from app.events.alerts import alert
 from app.events.models import EventLevel
 from app.events.service import record
 from app.messages.service import Draft, write
@@ -111,7 +110,7 @@ async def _switch_off(session: AsyncSession, webhook: Webhook, reason: str) -> N
     """Tell a receiver nothing more, and the school's admins by e-mail that it is so."""
     webhook.is_active, webhook.switched_off_reason = False, reason
     info = {"webhook_id": str(webhook.id), "failures": webhook.failures}
-    event = record(
+    record(
         session,
         "Webhook switched off",
         account=None,
@@ -119,7 +118,6 @@ async def _switch_off(session: AsyncSession, webhook: Webhook, reason: str) -> N
         school_id=webhook.school_id,
         info=info,
     )
-    await alert(session, event, account=None)
     told = {"host": urlsplit(webhook.url).hostname or "", "reason": reason}
     admins = await session.scalars(queries.admins_of(webhook.school_id))
     drafts = [Draft("webhook_switched_off", told, user_id=admin) for admin in admins]
