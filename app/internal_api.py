@@ -12,23 +12,27 @@ from fastapi import FastAPI
 from app.accounts.authenticate import restore
 from app.adapters.book_data import book_data_providers
 from app.adapters.egress import Egress
+from app.adapters.mailers import mailer_of
 from app.adapters.queue_callers import queue_callers
 from app.adapters.queues import queue_of
+from app.adapters.slack import slack_of
+from app.adapters.webhook_sender import WebhookSender
 from app.core.config import Settings, serving_settings
 from app.core.db import Database
 from app.core.http import create_app
+from app.feedback import tasks as feedback
 from app.hydration import tasks as hydration
+from app.messages import tasks as messages
 from app.reactions import tasks as reactions
+from app.webhooks import tasks as webhooks
 
-ROUTERS = (hydration.router, reactions.router)
+ROUTERS = (hydration.router, reactions.router, feedback.router, webhooks.router, messages.router)
 
 
 def create_internal_app(settings: Settings, *, database: Database | None = None) -> FastAPI:
     """The internal application on these settings. A database that is handed in stays open when the application ends."""
     own = Database(settings) if database is None else database
-    callers = queue_callers(settings)
-    queue = queue_of(settings, own)
-    egress = Egress(settings)
+    callers, egress, queue = queue_callers(settings), Egress(settings), queue_of(settings, own)
     if database is None:
         own.queue = queue
 
@@ -54,6 +58,9 @@ def create_internal_app(settings: Settings, *, database: Database | None = None)
     app.state.queue_callers = callers
     app.state.restore = restore
     app.state.providers = book_data_providers(settings, egress)
+    app.state.mailer = mailer_of(settings, egress)
+    app.state.alerter = slack_of(settings, egress)
+    app.state.webhook_sender = WebhookSender(egress)
     return app
 
 

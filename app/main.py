@@ -27,11 +27,13 @@ from app.core.db import Database
 from app.core.http import create_app
 from app.core.security import Tokens
 from app.events import routes as events
+from app.feedback import routes as feedback
 from app.hydration import routes as hydration
 from app.labels import routes as labels
 from app.labels.history import routes as label_history
 from app.labels.merging import routes as merging
 from app.labels.works import routes as labelled_works
+from app.messages import routes as messages
 from app.people import routes as people
 from app.recommendations import routes as recommendations
 from app.schools import routes as schools
@@ -39,6 +41,7 @@ from app.search import routes as search
 from app.service_accounts import routes as service_accounts
 from app.sign_in import routes as sign_in
 from app.sign_in.proof import IdentityVerifier
+from app.webhooks import routes as webhooks
 
 DESCRIPTION = """Helps children find books that they will love, out of the books that their own school library holds.
 
@@ -66,6 +69,9 @@ ROUTERS = (
     hydration.router,
     search.router,
     recommendations.router,
+    feedback.router,
+    webhooks.router,
+    messages.router,
     events.router,
     audit.router,
     access.router,
@@ -102,6 +108,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
         docs=True,
         lifespan=lifespan,
     )
+    app.webhooks = webhooks.told
     app.state.tokens = Tokens.of(settings)
     app.state.identities = identities
     app.state.providers = book_data_providers(settings, egress)

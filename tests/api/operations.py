@@ -25,6 +25,7 @@ PATH_EXAMPLES = {
     "illustrator_id": "1",
     "merge_id": "1",
     "booklist_slug": "a-slug",
+    "token": "x" * 66,
 }
 """What stands in a path where it is not a UUID."""
 

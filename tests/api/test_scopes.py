@@ -12,7 +12,7 @@ from tests.api.test_access_over_http import expected_status, objection
 from tests.world import Client, World
 
 BOOKS = ("authors", "editions", "illustrators", "labels", "merges", "recommendations", "search", "works")
-OWN = ("booklists", "classes", "collections", "events", "schools")
+OWN = ("booklists", "classes", "collections", "events", "schools", "webhooks")
 AREAS = {area: area for area in OWN} | dict.fromkeys(BOOKS, "books")
 """Written from the task: an operation's name begins with its domain."""
 READING = {"labels_compare", "recommendations_recommend"}
