@@ -41,6 +41,7 @@ from app.search import routes as search
 from app.service_accounts import routes as service_accounts
 from app.sign_in import routes as sign_in
 from app.sign_in.proof import IdentityVerifier
+from app.tasks import routes as tasks
 from app.webhooks import routes as webhooks
 
 DESCRIPTION = """Helps children find books that they will love, out of the books that their own school library holds.
@@ -74,6 +75,7 @@ ROUTERS = (
     messages.router,
     events.router,
     audit.router,
+    tasks.router,
     access.router,
 )
 

@@ -35,7 +35,7 @@ PUBLIC = {
     "GET /v1/healthcheck/db",
 }
 """Reviewed: what anybody may call. Probes, the documentation and security.txt are served beside the doors."""
-CLOSED_TO_KEYS = {"access", "accounts", "audit", "feedback", "messages", "sign-in", "users"}
+CLOSED_TO_KEYS = {"access", "accounts", "audit", "feedback", "messages", "sign-in", "tasks", "users"}
 """Reviewed: the tags of people, credentials and their record, whose doors no API key opens."""
 OPEN_TO_ANY_KEY = {"GET /v1/auth/me", "GET /v1/access/explain"}
 READING_BY_POST = {"POST /v1/editions/compare", "POST /v1/recommend"}

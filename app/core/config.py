@@ -230,6 +230,12 @@ class Settings(BaseSettings):
     rate_limit_anonymous: int = Field(60, ge=1, le=10_000, description="The same of one address.")
     rate_limit_classroom: int = Field(600, ge=1, le=100_000, description="The same where pupils sign in.")
     rate_limit_bulk: int = Field(10, ge=1, le=1_000, description="Bulk changes a minute of one collection.")
+    event_retention: timedelta = Field(
+        760 * DAY, ge=90 * DAY, le=10 * YEAR, description="How long events are kept: some 25 months."
+    )
+    stale_sync_after: timedelta = Field(
+        7 * DAY, ge=DAY, le=YEAR, description="A school that has not synced for so long is told of."
+    )
     idempotency_retention: timedelta = Field(
         48 * HOUR, ge=DAY, le=30 * DAY, description="How long the answer to an Idempotency-Key is kept."
     )

@@ -57,6 +57,7 @@ AREAS: Mapping[str, str | None] = {
     "schools": "schools",
     "search": "books",
     "sign-in": None,
+    "tasks": None,
     "users": None,
     "webhooks": "webhooks",
     "works": "books",
