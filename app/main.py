@@ -100,6 +100,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
     )
     app.state.tokens = Tokens.of(settings)
     app.state.identities = identities
+    app.state.egress = egress
     app.state.providers = book_data_providers(settings, egress)
     app.state.record_refusal = partial(record_refusal, own)
     return app

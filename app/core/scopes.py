@@ -45,7 +45,7 @@ AREAS: Mapping[str, str | None] = {
     "collections": "collections",
     "editions": "books",
     "events": "events",
-    "hydration": "books",
+    "hydration": None,
     "illustrators": "books",
     "labels": "books",
     "merges": "books",
@@ -56,7 +56,8 @@ AREAS: Mapping[str, str | None] = {
     "users": None,
     "works": "books",
 }
-"""The area of a router's tag. None: people, credentials and their record, whose doors open to no key."""
+"""The area of a router's tag. None: people, credentials and their record, and what is asked of other hosts, whose doors
+open to no key."""
 
 
 def only_reads(endpoint: Endpoint) -> Endpoint:
