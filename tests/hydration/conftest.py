@@ -2,14 +2,17 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest_asyncio
+from fastapi import FastAPI
 from sqlalchemy import text
 
 from app.adapters.queue_callers import LocalCallers
 from app.core.db import Database
+from app.hydration.providers import Budget
 from app.internal_api import create_internal_app
 from app.main import create_public_app
 from tests.conftest import settings_for
@@ -24,6 +27,12 @@ class Lab:
     queue: httpx.AsyncClient
     told: list[Any]
     """All that was told to other hosts."""
+    apps: tuple[FastAPI, FastAPI]
+
+    def allow(self, requests: int) -> None:
+        """Let Nielsen be asked so often, and for an hour no more."""
+        for app in self.apps:
+            app.state.providers[0].budget = Budget(1, timedelta(hours=1), burst=requests)
 
     async def sql(self, statement: str, **values: Any) -> list[Any]:
         async with self.world.session() as session:
@@ -75,7 +84,7 @@ async def lab(make_database: Callable[[], str], twins: Twins) -> AsyncIterator[L
     ):
         for app in (public, internal):
             app.state.egress.recorder = told.append
-        yield Lab(World(database, http), twins, queue, told)
+        yield Lab(World(database, http), twins, queue, told, (public, internal))
     for app in (public, internal):
         await app.state.egress.close()
     await database.dispose()
