@@ -92,6 +92,7 @@ def create_internal_app(settings: Settings, *, database: Database | None = None)
     )
     app.state.queue_callers = callers
     app.state.restore = restore
+    app.state.egress = egress
     app.state.providers = book_data_providers(settings, egress)
     app.state.mailer = mailer_of(settings, egress)
     app.state.alerter = slack_of(settings, egress)

@@ -113,6 +113,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
     app.webhooks = webhooks.told
     app.state.tokens = Tokens.of(settings)
     app.state.identities = identities
+    app.state.egress = egress
     app.state.providers = book_data_providers(settings, egress)
     app.state.record_refusal = partial(record_refusal, own)
     return app

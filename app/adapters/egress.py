@@ -89,7 +89,8 @@ class Egress:
     ) -> None:
         self._loopback = settings.egress_loopback
         self._user_agent = f"wriveted-api (+{settings.egress_contact or settings.public_url})"
-        self._recorder = recorder
+        self.recorder = recorder
+        """Hears all that is told, before it is."""
         self._resolver = ThreadPoolExecutor(4, thread_name_prefix="resolve")
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=certificates,
@@ -119,8 +120,8 @@ class Egress:
         if target.host not in LOOPBACK and known.hosts != "public" and target.host not in known.hosts:
             raise NotAllowed("host")
         sent = _headers(method, headers or {}) | {"User-Agent": self._user_agent, "Accept-Encoding": "identity"}
-        if self._recorder is not None:
-            self._recorder(Sent(purpose, method, url, sent, content))
+        if self.recorder is not None:
+            self.recorder(Sent(purpose, method, url, sent, content))
         started = time.monotonic()
         outcome: int | str = "failed"
         try:

@@ -48,7 +48,7 @@ AREAS: Mapping[str, str | None] = {
     "editions": "books",
     "events": "events",
     "feedback": None,
-    "hydration": "books",
+    "hydration": None,
     "illustrators": "books",
     "labels": "books",
     "merges": "books",
@@ -62,7 +62,8 @@ AREAS: Mapping[str, str | None] = {
     "webhooks": "webhooks",
     "works": "books",
 }
-"""The area of a router's tag. None: people, credentials and their record, whose doors open to no key."""
+"""The area of a router's tag. None: people, credentials and their record, and what is asked of other hosts, whose doors
+open to no key."""
 
 
 def only_reads(endpoint: Endpoint) -> Endpoint:

@@ -178,7 +178,7 @@ def _noted(
             if NUL in _json(raw):
                 raise Unreadable("NUL")
             findings.take(provider, isbn, raw)
-        except ValueError as error:
+        except Unreadable as error:
             get_logger().warning("hydration.unreadable", provider=provider.name, isbns=[isbn], exc_info=error)
             status, raw = AnswerStatus.UNREADABLE, None
     return {"isbn": int(isbn), "status": status, "raw": raw, "days": DAYS[status]}
@@ -187,7 +187,7 @@ def _noted(
 def _take_kept(findings: Findings, provider: Provider, isbn: str, raw: Raw) -> None:
     try:
         findings.take(provider, isbn, raw)
-    except ValueError as error:  # read by an earlier release, whose reading this one does not share
+    except Unreadable as error:  # read by an earlier release, whose reading this one does not share
         get_logger().warning("hydration.unreadable", provider=provider.name, isbn=isbn, exc_info=error)
 
 

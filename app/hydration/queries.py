@@ -18,7 +18,7 @@ UPDATE provider_states SET failures = 0, open_until = NULL
 """
 """What was answered is kept; and a provider that answers well is not given a rest any more."""
 _LEFT = """least(%(burst)s::float8, s.tokens
-    + extract(epoch FROM clock_timestamp() - s.counted_at)::float8 * %(rate)s::float8)"""
+    + greatest(extract(epoch FROM clock_timestamp() - s.counted_at)::float8, 0) * %(rate)s::float8)"""
 ADMIT = f"""
 INSERT INTO provider_states AS s (provider, tokens, counted_at)
 VALUES (%(provider)s, %(burst)s::float8 - 1, clock_timestamp())

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Path, Query, Request
 
 from app.books.models import CATALOGUE
 from app.core.account import Account
-from app.core.db import Session
+from app.core.db import Session, let_go
 from app.core.guards import Permission
 from app.core.idempotency import Idempotent
 from app.core.isbn import Isbn
@@ -53,6 +53,7 @@ async def look(
 
     404 if none knows it, 429 if a provider may not be asked so soon again, 503 if one is away.
     """
+    await let_go(request)
     state = request.app.state
     desk, labelling = service.Direct(state.database), state.settings.label_after_hydration
     return await service.hydrate_one(
