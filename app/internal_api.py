@@ -11,12 +11,12 @@ from fastapi import FastAPI
 
 from app.accounts.authenticate import restore
 from app.adapters.egress import Egress
-from app.adapters.local_queue import LocalQueue
 from app.adapters.mailers import mailer_of
 from app.adapters.queue_callers import queue_callers
+from app.adapters.queues import queue_of
 from app.adapters.slack import slack_of
 from app.adapters.webhook_sender import WebhookSender
-from app.core.config import Settings, internal_settings
+from app.core.config import Settings, serving_settings
 from app.core.db import Database
 from app.core.http import create_app
 from app.feedback import tasks as feedback
@@ -31,14 +31,16 @@ def create_internal_app(settings: Settings, *, database: Database | None = None)
     """The internal application on these settings. A database that is handed in stays open when the application ends."""
     own = Database(settings) if database is None else database
     callers, egress = queue_callers(settings), Egress(settings)
+    queue = queue_of(settings, own)
     if database is None:
-        own.queue = LocalQueue(own)
+        own.queue = queue
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await callers.close()
         await egress.close()
+        await queue.close()
         if database is None:
             await own.dispose()
 
@@ -64,4 +66,4 @@ def __getattr__(name: str) -> FastAPI:
     """``app`` is made when a server asks for it, so that importing this module needs no settings."""
     if name != "app":
         raise AttributeError(name)
-    return create_internal_app(internal_settings())
+    return create_internal_app(serving_settings())

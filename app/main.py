@@ -11,7 +11,7 @@ from app.access import routes as access
 from app.accounts.authenticate import authenticate
 from app.adapters.firebase import Firebase
 from app.adapters.firebase_emulator import FirebaseEmulator
-from app.adapters.local_queue import LocalQueue
+from app.adapters.queues import queue_of
 from app.audit import routes as audit
 from app.audit.refusals import record_refusal
 from app.booklists import routes as booklists
@@ -20,7 +20,7 @@ from app.books.people import routes as people_of_books
 from app.books.works import routes as works
 from app.classes import routes as classes
 from app.collections import routes as collections
-from app.core.config import Settings, settings
+from app.core.config import Settings, serving_settings
 from app.core.db import Database
 from app.core.http import create_app
 from app.core.security import Tokens
@@ -76,14 +76,16 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
     """The public application on these settings. A database that is handed in stays open when the application ends."""
     own = Database(settings) if database is None else database
     identities = identity_verifier(settings)
+    queue = queue_of(settings, own)
     if database is None:
-        own.queue = LocalQueue(own)
+        own.queue = queue
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         if identities is not None:
             await identities.close()
+        await queue.close()
         if database is None:
             await own.dispose()
 
@@ -116,4 +118,4 @@ def __getattr__(name: str) -> FastAPI:
     """``app`` is made when a server asks for it, so that importing this module needs no settings."""
     if name != "app":
         raise AttributeError(name)
-    return create_public_app(settings())
+    return create_public_app(serving_settings())
