@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Request
 
 from app.accounts.doors import TokenIssuer
 from app.core.db import Session
-from app.core.errors import NotFound
 from app.core.guards import Caller, Permission, public
 from app.core.openapi import problem
 from app.core.ratelimit import client_address
@@ -29,9 +28,8 @@ async def event_by_id(event_id: UUID, session: Session) -> Event:
 TimelineEvent = Annotated[Event, Depends(event_by_id)]
 
 
-async def feedback_on(event: TimelineEvent) -> SupporterFeedback:
-    if event.user_id is None:
-        raise NotFound("There is no such event.")
+async def feedback_on(event_id: UUID, session: Session) -> SupporterFeedback:
+    event = await service.timeline_event(session, event_id)
     return SupporterFeedback(event_id=event.id, reader_id=event.user_id)
 
 

@@ -5,12 +5,13 @@ from uuid import uuid4
 
 from sqlalchemy import delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import SupporterReader, User, UserAccountType
 from app.audit.service import note
 from app.core.account import Account
-from app.core.errors import Conflict, NotFound
+from app.core.errors import Busy, Conflict, NotFound
 from app.events.service import record
 from app.messages.service import Draft, write
 from app.people.bodies import SupporterInviteIn, SupporterLinkIn
@@ -57,7 +58,10 @@ async def invite(session: AsyncSession, account: Account, reader: Person, given:
     row = {"id": made, "type": UserAccountType.SUPPORTER, "name": given.supporter_nickname, "email": given.email}
     taken = func.lower(User.email) == given.email.lower()
     if await session.scalar(select(User.id).where(taken)) is None:
-        await insert_people(session, [{**row, "is_active": True, "newsletter": False, "info": {}}])
+        try:
+            await insert_people(session, [{**row, "is_active": True, "newsletter": False, "info": {}}])
+        except IntegrityError:
+            raise Busy from None  # somebody else invites the same address in this moment
         info = {"type": UserAccountType.SUPPORTER}
         record(session, "User created", account=account, user_id=made, info=info)
         note(session, "user.created", account=account, subject=f"user:{made}", type=UserAccountType.SUPPORTER)

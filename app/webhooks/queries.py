@@ -84,7 +84,9 @@ def deliveries_of(
 def delivery_with(delivery_id: UUID, *, locked: bool = False) -> Select[WebhookDelivery]:
     """A delivery and its webhook; locked, the webhook first for everybody."""
     query = (
-        select(WebhookDelivery).where(WebhookDelivery.id == delivery_id).options(joinedload(WebhookDelivery.webhook))
+        select(WebhookDelivery)
+        .where(WebhookDelivery.id == delivery_id)
+        .options(joinedload(WebhookDelivery.webhook, innerjoin=True))
     )
     return query.with_for_update(key_share=True) if locked else query
 

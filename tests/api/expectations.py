@@ -252,20 +252,7 @@ EXPECTED: dict[str, Asked | None] = {
 }
 """By operationId; None: anybody may."""
 
-OF_EVERYBODY = {
-    *(
-        "SentEmail",
-        "Suppression",
-        "Schools",
-        "Work",
-        "Edition",
-        "Author",
-        "Illustrator",
-        "Merge",
-        "LabelSet",
-        "LabelChange",
-    ),
-}
+OF_EVERYBODY = {"SentEmail", "Schools", "Work", "Edition", "Author", "Illustrator", "Merge", "LabelSet", "LabelChange"}
 """Resources whose rules do not depend on the row: who may not is told so before it is looked for."""
 HIDDEN = {"access_explain"}
 """Operations for which what the caller may not read does not exist: the same 404 for both."""

@@ -35,6 +35,8 @@ LAST = "sign_in_log_out_everywhere"
 """Its token is good for nothing afterwards."""
 AT_BARE_SCHOOL = "collections_create"
 """At a school that has a collection there is nothing to create."""
+PAGES = {"messages_ask_to_unsubscribe", "messages_unsubscribe"}
+"""What these answer is for people: HTML."""
 TRIED: Counter[str] = Counter()
 GUESSES = {"sign_in_use_class_code", "sign_in_register_student"}
 """What these are refused counts against the address: one of each is enough."""
@@ -53,9 +55,7 @@ def expected_status(operation: Operation, asked: Asked | None, account: Row, tar
         return 401
     missing = target is NOWHERE
     in_path = any(word in operation.path for word in ("{wriv", "{booklist", "{id}", "_id}"))
-    in_path = in_path or "{token}" in operation.path or operation.name in LOOKED_UP_FROM_BODY
-    if "{token}" in operation.path:
-        return 404  # no target has one: tests/messages
+    in_path = in_path or operation.name in LOOKED_UP_FROM_BODY
     if asked is None:
         return 404 if missing and in_path else 200
     if principals(account) == principals({"kind": "anybody"}):
@@ -106,7 +106,7 @@ async def answers(
         TRIED.update(["requests"])
         fault = objection(operation, asked, expected_status(operation, asked, account, target), answer)
         found += [f"{relation}: {fault}"] if fault else []
-        if answer.is_success and answer.content:
+        if answer.is_success and answer.content and operation.name not in PAGES:
             TRIED.update(["answers looked through"])
             known = known_people(target, account)
             told = {"type": "student", "id": target.student, **known[str(target.student)]} if asked else None
