@@ -22,6 +22,7 @@ from app.core.db import APPEND_ONLY
 from app.core.log import configure
 from app.core.postmaster import ClusterError
 from app.demo import described, plant, plant_keys, planted_classes
+from app.labelling import commands as labelling
 from app.serve import ServeError
 from app.serve import serve as serve_everything
 from app.service_accounts import commands as accounts
@@ -31,6 +32,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 db = typer.Typer(no_args_is_help=True, help="The database's migrations.")
 app.add_typer(db, name="db")
 app.add_typer(accounts.app)
+app.add_typer(labelling.app, name="label")
 
 
 class Door(StrEnum):

@@ -25,6 +25,7 @@ from app.core.db import Database
 from app.core.http import create_app
 from app.core.security import Tokens
 from app.events import routes as events
+from app.labelling import routes as labelling
 from app.labels import routes as labels
 from app.labels.merging import routes as merging
 from app.labels.works import routes as labelled_works
@@ -52,6 +53,7 @@ ROUTERS = (
     collections.router,
     booklists.router,
     labels.router,
+    labelling.router,
     labelled_works.router,
     merging.router,
     works.router,

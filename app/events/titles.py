@@ -28,6 +28,8 @@ SYSTEM_TITLES = (
     "Hydration: Finish",
     "Hydration: Nielsen API error",
     "Hydration: Nielsen rate limit error",
+    "Labelling requested",
+    "Labels generated",
     "Labelsets updated",
     "Made a recommendation",
     "Merge undone",

@@ -1,7 +1,7 @@
 """The tables by which labels are inferred from what Nielsen tells. Data alone: each line has its test.
 
-Sources of the codes: the Children's Books Marketing Classifications and the BIC 2.1 and Thema 1.5 schemes; Nielsen's own
-product classes. The first line that fits decides, and where one code begins another, the longer.
+Sources of the codes: the Children's Books Marketing Classifications, the BIC 2.1 and Thema 1.5 schemes, and Nielsen's
+own product classes. The first line that fits decides, and where one code begins another, the longer.
 """
 
 from typing import NamedTuple
