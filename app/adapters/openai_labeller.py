@@ -4,8 +4,8 @@ It tells the model of a book what `Book` holds, and nothing else. Whatever stand
 get the book a wrong label: the model has no tools, and its answer is text that has to validate.
 """
 
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from pydantic import ValidationError
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PURPOSE = "language-model"
 MOST_ANSWERS = 3
 """How often the model may answer about a book: what is wrong with an answer is told to it."""
+LONGEST_SECONDS = 60.0
+"""For all answers about a book: with `BEGINNING` in the service, less than the task's deadline."""
 MOST_TOKENS = 2_000
 MOST_FAULTS = 10
 MILLION = 1_000_000
@@ -41,6 +43,18 @@ otherwise GOOD. certainty: how sure you are of hues, age and reading_ability, 0 
 only from a few words. Never invent awards or series: use null or an empty list."""
 
 
+class OpenAIFailed(Exception):
+    """The endpoint did not answer, or with something else than an answer."""
+
+
+class _Said(NamedTuple):
+    """An answer, which is empty where the model refuses."""
+
+    text: str
+    input_tokens: int
+    output_tokens: int
+
+
 class OpenAiLabeller:
     """Asks a model, with the prices of the settings."""
 
@@ -54,33 +68,41 @@ class OpenAiLabeller:
         self._client: AsyncOpenAI | None = None
 
     async def label(self, book: Book) -> Labelling:
+        bill = [Used()]
+        try:
+            async with asyncio.timeout(LONGEST_SECONDS):
+                judgement = await self._judgement(book, bill)
+        except (OpenAIFailed, TimeoutError) as error:
+            if bill[-1].input_tokens:  # it was paid, and only a run that ends remembers what it cost
+                raise Refused(bill[-1]) from error
+            raise Unavailable from error
+        if judgement is None:
+            raise Refused(bill[-1])
+        return Labelling(judgement, bill[-1])
+
+    async def _judgement(self, book: Book, bill: list[Used]) -> Judgement | None:
+        """What the model says, after at most three answers; the last line of the bill is what they took."""
         messages: list[Any] = [
             {"role": "system", "content": INSTRUCTIONS},
             {"role": "user", "content": msgspec.json.encode(_told(book)).decode()},
         ]
-        used = Used()
         for _ in range(MOST_ANSWERS):
-            completion = await self._ask(messages, paid=used)
-            used = self._with(used, completion)
-            message = completion.choices[0].message if completion.choices else None
-            if message is None or message.refusal or not message.content:
-                raise Refused(used)
+            said = await self._ask(messages)
+            bill.append(self._with(bill[-1], said))
+            if not said.text:
+                return None
             try:
-                return Labelling(_read(message.content), used)
+                return Answer.model_validate_json(said.text).judgement()
             except ValidationError as error:
                 messages += [
-                    {"role": "assistant", "content": message.content[:MOST_TOKENS]},
+                    {"role": "assistant", "content": said.text[:MOST_TOKENS]},
                     {"role": "user", "content": f"That does not fit the schema: {_faults(error)}. Answer once more."},
                 ]
-        raise Refused(used)
+        return None
 
-    async def _ask(self, messages: list[Any], *, paid: Used) -> Any:
-        """One answer. Raises ``Unavailable``, or, where an answer was paid for before, ``Refused``: else nobody would
-        remember what it cost."""
-        from openai import OpenAIError
-
+    async def _ask(self, messages: list[Any]) -> "_Said":
         try:
-            return await self._connected().chat.completions.create(
+            completion = await self._connected().chat.completions.create(
                 model=self.model,
                 messages=messages,
                 response_format=RESPONSE_FORMAT,
@@ -88,10 +110,9 @@ class OpenAiLabeller:
                 max_completion_tokens=MOST_TOKENS,
                 store=False,
             )
-        except OpenAIError as error:
-            if paid.input_tokens:
-                raise Refused(paid) from error
-            raise Unavailable(type(error).__name__) from error
+        except Exception as error:
+            raise OpenAIFailed(type(error).__name__) from error
+        return _said(completion)
 
     def _connected(self) -> "AsyncOpenAI":
         import httpx2
@@ -107,36 +128,55 @@ class OpenAiLabeller:
                 timeout=self._settings.labeller_timeout,
                 max_retries=1,
                 http_client=httpx2.AsyncClient(
-                    transport=_transport(self._outside), trust_env=False, follow_redirects=False
+                    transport=_transport(self._outside, self._settings.labeller_timeout),
+                    trust_env=False,
+                    follow_redirects=False,
                 ),
             )
         return self._client
 
-    def _with(self, used: Used, completion: Any) -> Used:
-        tokens = completion.usage
-        asked, answered = (0, 0) if tokens is None else (tokens.prompt_tokens or 0, tokens.completion_tokens or 0)
+    def _with(self, used: Used, said: "_Said") -> Used:
         prices = self._settings.labeller_input_price, self._settings.labeller_output_price
-        cost = (Decimal(asked) * prices[0] + Decimal(answered) * prices[1]) / MILLION
-        return Used(used.input_tokens + asked, used.output_tokens + answered, used.cost + round(cost, 6))
+        cost = (said.input_tokens * prices[0] + said.output_tokens * prices[1]) / MILLION
+        return Used(
+            used.input_tokens + said.input_tokens, used.output_tokens + said.output_tokens, used.cost + round(cost, 6)
+        )
 
 
-def _transport(outside: Outside) -> "httpx2.AsyncBaseTransport":
+def _transport(outside: Outside, seconds: float) -> "httpx2.AsyncBaseTransport":
     """The library's way out is ours: the address is checked and pinned, and the answer bounded."""
     import httpx2
 
     class Transport(httpx2.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
             headers = {name: request.headers[name] for name in SENT if name in request.headers}
+            content = await request.aread()
             try:
-                answer = await outside.request(
-                    request.method, str(request.url), purpose=PURPOSE, headers=headers, content=await request.aread()
-                )
+                async with asyncio.timeout(seconds):
+                    answer = await outside.request(
+                        request.method, str(request.url), purpose=PURPOSE, headers=headers, content=content
+                    )
+            except TimeoutError as late:
+                raise httpx2.ReadTimeout("timeout", request=request) from late
             except (NoAnswer, NotAllowed) as refusal:
                 raise httpx2.ConnectError(refusal.reason, request=request) from refusal
             kept = {name: value for name, value in answer.headers.items() if name in ("content-type", "retry-after")}
             return httpx2.Response(answer.status, headers=kept, content=answer.body, request=request)
 
     return Transport()
+
+
+def _said(completion: Any) -> _Said:
+    """What an endpoint answered; it may be anybody's, so nothing about the answer's shape is taken for granted."""
+    try:
+        message, tokens = completion.choices[0].message, completion.usage
+        asked, answered = (0, 0) if tokens is None else (int(tokens.prompt_tokens), int(tokens.completion_tokens))
+        text = "" if message.refusal else message.content or ""
+        if not isinstance(text, str) or asked < 0 or answered < 0:
+            raise ValueError
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise OpenAIFailed("no completion") from error
+    return _Said(text, asked, answered)
 
 
 def _told(book: Book) -> dict[str, Any]:
@@ -152,11 +192,6 @@ def _told(book: Book) -> dict[str, Any]:
         "audience": book.cbmctext,
         "product_type": book.prodct,
     }
-
-
-def _read(text: str) -> Judgement:
-    """What an answer says. Raises ``ValidationError`` for whatever is not as the schema has it."""
-    return Answer.model_validate_json(text).judgement()
 
 
 def _faults(error: ValidationError) -> str:

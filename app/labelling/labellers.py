@@ -96,7 +96,7 @@ def book_of(
     return Book(
         title=_cut(title),
         authors=tuple(map(_cut, authors)),
-        series=None if series is None else _cut(series),
+        series=_cut(series or "") or None,
         summaries=tuple(_distinct(info.get("summary_short") for info in infos)),
         long_summary=max(_distinct(info.get("summary_long") for info in infos), key=len, default=None),
         keywords=_cut("; ".join(_distinct(info.get("keywords") for info in infos))) or None,
