@@ -24,6 +24,7 @@ from app.core.log import configure
 from app.core.postmaster import ClusterError
 from app.demo import described, plant, plant_keys, planted_classes
 from app.hydration.commands import hydration_commands
+from app.labelling import commands as labelling
 from app.serve import ServeError
 from app.serve import serve as serve_everything
 from app.service_accounts import commands as accounts
@@ -36,6 +37,7 @@ app.add_typer(db, name="db")
 app.add_typer(accounts.app)
 app.add_typer(hydration_commands(asking_providers))
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(labelling.app, name="label")
 
 
 class Door(StrEnum):

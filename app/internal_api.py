@@ -16,6 +16,7 @@ from app.adapters.book_data import book_data_providers
 from app.adapters.egress import Egress
 from app.adapters.mailers import mailer_of
 from app.adapters.metrics import Metrics
+from app.adapters.openai_labeller import OpenAiLabeller
 from app.adapters.queue_callers import queue_callers
 from app.adapters.queues import queue_of
 from app.adapters.slack import slack_of
@@ -25,8 +26,12 @@ from app.core.config import Settings, serving_settings
 from app.core.db import Database
 from app.core.http import create_app
 from app.core.http.switchboard import Page
+from app.core.outside import Outside
 from app.feedback import tasks as feedback
 from app.hydration import tasks as hydration
+from app.labelling import tasks as labelling
+from app.labelling.labellers import Labellers
+from app.labelling.local import Local
 from app.messages import tasks as messages
 from app.reactions import tasks as reactions
 from app.search.upkeep import keep_popularity, keep_search
@@ -39,6 +44,7 @@ from app.webhooks import tasks as webhooks
 
 ROUTERS = (
     hydration.router,
+    labelling.router,
     reactions.router,
     feedback.router,
     webhooks.router,
@@ -98,7 +104,15 @@ def create_internal_app(settings: Settings, *, database: Database | None = None)
     app.state.alerter = slack_of(settings, egress)
     app.state.webhook_sender = WebhookSender(egress)
     app.state.jobs = JOBS
+    app.state.labellers = labellers(settings, egress)
     return app
+
+
+def labellers(settings: Settings, outside: Outside) -> Labellers:
+    """Who labels books: rules alone, or a language model while there is money, and rules where it cannot say."""
+    if settings.labeller == "local":
+        return Labellers(Local(), Local())
+    return Labellers(OpenAiLabeller(settings, outside), Local(), settings.labeller_daily_budget)
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -29,6 +29,7 @@ from app.core.security import Tokens
 from app.events import routes as events
 from app.feedback import routes as feedback
 from app.hydration import routes as hydration
+from app.labelling import routes as labelling
 from app.labels import routes as labels
 from app.labels.history import routes as label_history
 from app.labels.merging import routes as merging
@@ -60,6 +61,7 @@ ROUTERS = (
     collections.router,
     booklists.router,
     labels.router,
+    labelling.router,
     labelled_works.router,
     label_history.router,
     merging.router,

@@ -11,6 +11,7 @@ from app.core.db import Base
 from app.events import models as events
 from app.feedback import models as feedback
 from app.hydration import models as hydration
+from app.labelling import models as labelling
 from app.labels import models as labels
 from app.messages import models as messages
 from app.schools import models as schools
@@ -32,6 +33,7 @@ __all__ = [
     "feedback",
     "hydration",
     "idempotency",
+    "labelling",
     "labels",
     "messages",
     "metadata",

@@ -49,6 +49,7 @@ class Purpose(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hosts: tuple[str, ...] | Literal["public"]
     sends: tuple[str, ...]
     answer: int
+    seconds: float | None = None
 
 
 class Sent(NamedTuple):
@@ -125,7 +126,7 @@ class Egress:
         started = time.monotonic()
         outcome: int | str = "failed"
         try:
-            response = await self._ask(method, target, sent, content, known.answer)
+            response = await self._ask(method, target, sent, content, known)
             outcome = response.status
         except (NotAllowed, NoAnswer) as refusal:
             outcome = refusal.reason
@@ -140,11 +141,11 @@ class Egress:
         self._resolver.shutdown(wait=False, cancel_futures=True)
 
     async def _ask(
-        self, method: str, target: Target, headers: dict[str, str], content: bytes, largest: int
+        self, method: str, target: Target, headers: dict[str, str], content: bytes, known: Purpose
     ) -> Response:
         try:
             async with (
-                asyncio.timeout(TOTAL_SECONDS),
+                asyncio.timeout(known.seconds or TOTAL_SECONDS),
                 self._pool.stream(
                     method,
                     httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path),
@@ -154,7 +155,7 @@ class Egress:
                 ) as answer,
             ):
                 found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
-                return Response(answer.status, found, await _body(answer, found, largest) if largest else b"")
+                return Response(answer.status, found, await _body(answer, found, known.answer) if known.answer else b"")
         except (TimeoutError, httpcore.TimeoutException):
             raise NoAnswer("timeout") from None
         except (OSError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:

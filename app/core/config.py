@@ -12,6 +12,7 @@ import hmac
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -156,6 +157,23 @@ class Settings(BaseSettings):
     )
     google_books_key: SecretStr | None = Field(None, description="An API key for it, which raises its quota.")
     google_books_requests_per_day: int = Field(1000, ge=1, le=1_000_000, description="Requests of its quota.")
+
+    labeller: Literal["local", "openai"] = Field(
+        "local", description="Who labels books: our own rules, or a language model at an endpoint like OpenAI's."
+    )
+    labeller_url: Annotated[Url, faults.held_to(faults.url_faults)] = Field(
+        "https://api.openai.com/v1", description="That endpoint."
+    )
+    labeller_key: Annotated[SecretStr | None, faults.held_to(faults.labeller_faults)] = Field(
+        None, validate_default=True, description="Its API key."
+    )
+    labeller_model: str = Field("gpt-4o-mini", pattern=r"^[!-~]{1,100}$", description="The model to ask there.")
+    labeller_timeout: float = Field(30.0, gt=0, le=60, description="Longest wait for one answer.")
+    labeller_input_price: Decimal = Field(Decimal("0.15"), ge=0, le=1000, description="US$ per million tokens told.")
+    labeller_output_price: Decimal = Field(Decimal("0.60"), ge=0, le=1000, description="The same of tokens answered.")
+    labeller_daily_budget: Decimal = Field(
+        Decimal(5), ge=0, le=10_000, description="US$ a day, in UTC; then our own rules label until midnight."
+    )
 
     cors_origins: Annotated[Listed, faults.held_to(faults.origin_faults)] = Field(
         (), description="Exact origins whose pages may call the public API."

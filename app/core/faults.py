@@ -282,6 +282,11 @@ def nielsen_faults(password: SecretStr | None, data: Mapping[str, Any]) -> Itera
         yield "goes with WRIVETED_NIELSEN_CLIENT_ID: set both or neither"
 
 
+def labeller_faults(key: SecretStr | None, data: Mapping[str, Any]) -> Iterator[str]:
+    if key is None and data.get("labeller") == "openai" and production(data):
+        yield "is not set, and WRIVETED_LABELLER is openai"
+
+
 def emulator_faults(host: str | None, data: Mapping[str, Any]) -> Iterator[str]:
     if host is None:
         return

@@ -38,6 +38,8 @@ SYSTEM_TITLES = (
     "Hydration: Nielsen rate limit error",
     "Hydration: Open Library API error",
     "Hydration: Open Library rate limit error",
+    "Labelling requested",
+    "Labels generated",
     "Labelsets updated",
     "Made a recommendation",
     "Merge undone",

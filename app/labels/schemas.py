@@ -1,6 +1,6 @@
 """Shapes of labels."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from app.core.schemas import IdText, Input, JsonObject, Schema
 from app.labels.models import LabelOrigin, RecommendStatus
 
 MAX_KEYS = 20
+MOST_WORKS = 500
 Key = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
 Age = Annotated[int, Field(ge=0, le=130)]
 IsbnAsSent = Annotated[Any, WithJsonSchema({"type": ["string", "integer"], "description": "An ISBN in any form."})]
@@ -137,6 +138,9 @@ class LabelPatchReport(Schema):
 
 
 class GenerateLabels(Task, kind="generate-labels"):
-    """Have these works labelled, as far as their labels are missing."""
+    """Have these works labelled, as far as nobody of the labeller's weight has, or `again` as far as nobody of more."""
 
-    work_ids: list[int] = Field(min_length=1, max_length=500)
+    deadline = timedelta(minutes=2)
+
+    work_ids: list[int] = Field(min_length=1, max_length=MOST_WORKS)
+    again: bool = False

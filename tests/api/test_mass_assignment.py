@@ -16,6 +16,7 @@ from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem, ReadingActivity
 from app.core.db import Base
 from app.events.models import Event
+from app.labelling.models import LabellingRun
 from app.labels.models import LabelSet
 from app.messages.models import SentEmail, Suppression
 from app.schools.models import School
@@ -104,6 +105,7 @@ STRICT: dict[str, Written] = {
     "users_update_user": Written((User, Reader, Student, Educator, Parent), row=PERSON),
     "users_mint_token": Written((User,), row=PERSON),
     "users_link_supporter": Written((SupporterReader,), row=LINK),
+    "labels_generate_many": Written((LabellingRun,), row=WORK),
     "recommendations_recommend": Written((Event,), row=EVENTS),
 }
 BULK: dict[str, Written] = {
