@@ -28,12 +28,14 @@ from app.serve import ServeError
 from app.serve import serve as serve_everything
 from app.service_accounts import commands as accounts
 from app.tables import metadata
+from app.tasks import commands as tasks
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 db = typer.Typer(no_args_is_help=True, help="The database's migrations.")
 app.add_typer(db, name="db")
 app.add_typer(accounts.app)
 app.add_typer(hydration_commands(asking_providers))
+app.add_typer(tasks.app, name="tasks")
 
 
 class Door(StrEnum):

@@ -32,7 +32,7 @@ PUBLIC = {
     "GET /v1/healthcheck/db",
 }
 """Reviewed: what anybody may call. Probes, the documentation and security.txt are served beside the doors."""
-CLOSED_TO_KEYS = {"access", "accounts", "audit", "hydration", "sign-in", "users"}
+CLOSED_TO_KEYS = {"access", "accounts", "audit", "hydration", "sign-in", "tasks", "users"}
 """Reviewed: the tags of people, credentials and their record, and of what costs money elsewhere and may write although
 it reads, whose doors no API key opens."""
 OPEN_TO_ANY_KEY = {"GET /v1/auth/me", "GET /v1/access/explain"}

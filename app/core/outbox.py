@@ -137,11 +137,20 @@ def store(session: AsyncSession, *tasks: Task, account: Account | None, due_in: 
         for task in tasks
     ]
     session.add_all(rows)
-    transaction = transaction_of(session)
-    queue, offers = transaction.database.queue, [Offer(row.id, row.kind, due_at) for row in rows]
-    if queue is not None:
-        transaction.afterwards.append(lambda: _tell(queue, offers))
+    _offer_afterwards(session, [Offer(row.id, row.kind, due_at) for row in rows])
     return [row.id for row in rows]
+
+
+def tell_again(session: AsyncSession, tasks: Sequence[tuple[UUID, str, int]]) -> None:
+    """Tell the queue after the commit of tasks that are due anew: the id, kind and number of the offer of each."""
+    _offer_afterwards(session, [Offer(id_, kind, None, number) for id_, kind, number in tasks])
+
+
+def _offer_afterwards(session: AsyncSession, offers: Sequence[Offer]) -> None:
+    transaction = transaction_of(session)
+    queue = transaction.database.queue
+    if queue is not None and offers:
+        transaction.afterwards.append(lambda: _tell(queue, offers))
 
 
 _telling: set[asyncio.Task[None]] = set()

@@ -53,6 +53,7 @@ AREAS: Mapping[str, str | None] = {
     "schools": "schools",
     "search": "books",
     "sign-in": None,
+    "tasks": None,
     "users": None,
     "works": "books",
 }

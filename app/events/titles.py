@@ -16,6 +16,7 @@ SYSTEM_TITLES = (
     "Class code rotated",
     "Collection Deleted",
     "Collection Reset",
+    "Collection sync is stale",
     "Collection Update",
     "Collection item activity created",
     "Compared booklist and collection",
@@ -73,6 +74,7 @@ SYSTEM_TITLES = (
     "Work updated",
     "Works merged",
 )
+SYNC_IS_STALE = "Collection sync is stale"
 BOOK_REVIEWED = "Huey: Book reviewed"
 READING_LOGGED = "Reader timeline event: Reading logged"
 PROCESSED_TITLES = frozenset({BOOK_REVIEWED, READING_LOGGED})
