@@ -2,7 +2,7 @@
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -109,5 +109,7 @@ class EventFilter:
 
 class ProcessEvent(Task, kind="process-event"):
     """Let follow from an event what does: see ``titles.PROCESSED_TITLES``."""
+
+    deadline = timedelta(seconds=10)
 
     event_id: UUID

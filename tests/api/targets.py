@@ -23,6 +23,7 @@ from app.books.models import Author, Illustrator, Merge, MergeKind, Work
 from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
 from app.core.api_keys import ApiKeys
+from app.core.outbox import TaskRow
 from app.core.text import fold
 from app.events.models import Event, EventLevel
 from app.events.titles import READING_LOGGED
@@ -72,6 +73,7 @@ class Target:
     webhook: UUID
     delivery: UUID
     suppression: UUID
+    task: UUID
     student_school: UUID
     book: "Book"
 
@@ -102,12 +104,13 @@ class Target:
             "suppression_id": self.suppression,
             "booklist_identifier": self.booklist,
             "booklist_slug": self.slug,
+            "task_id": self.task,
         }
 
 
 ABSENT = 2**31 - 1
 NO_BOOK = Book(ABSENT, ABSENT - 1, ABSENT, ABSENT - 1, ABSENT, ABSENT)
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), ABSENT, *(uuid4() for _ in range(13)), NO_BOOK)
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), ABSENT, *(uuid4() for _ in range(14)), NO_BOOK)
 """Nothing of this exists."""
 
 
@@ -141,7 +144,8 @@ async def targets(world: World, number: int, *, together: bool = False, **column
         lists = [_list(school.wriveted_identifier) for school in schools[:number]]
         published = [_published(uuid4()) for _ in lists]
         signed_in = [_signed_in(student) for student in students]
-        session.add_all([*lists, *published, *keys, *signed_in])
+        waiting = [TaskRow(id=uuid4(), kind="of-a-target", payload={}) for _ in lists]
+        session.add_all([*lists, *published, *keys, *signed_in, *waiting])
         session.add_all(_link(*pair) for pair in zip(supporters, students, strict=True))
         await session.flush()
         logged = [_logged(student) for student in students]
@@ -155,7 +159,7 @@ async def targets(world: World, number: int, *, together: bool = False, **column
         books = await _books(session, number)
     ids = (school.wriveted_identifier for school in schools)
     of_each = (collections, items, accounts, keys, students, supporters, classes, signed_in, lists, published)
-    of_each += (logged, webhooks, delivered, unwanted)
+    of_each += (logged, webhooks, delivered, unwanted, waiting)
     paired = zip(*of_each, (student.school_id for student in students), schools[number:], books, strict=True)
     return [
         Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings), home, book)

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from app.core import paging
 from app.core.config import Settings
 from app.core.db import Database
+from app.core.outbox import TaskRow
 from app.events.models import Event, EventLevel
 from app.main import create_public_app
 from app.sign_in.models import SignInSession
@@ -144,6 +145,11 @@ async def add_refusal(library: Library) -> None:
     assert (await reader.get(f"/school/{library.school}")).status_code == 403
 
 
+async def add_task(library: Library) -> None:
+    async with library.world.session() as session:
+        session.add(TaskRow(kind="of-a-list", payload={}))
+
+
 async def add_person(library: Library) -> None:
     await library.world.public_reader(is_active=CHANCE.random() < 0.7)
 
@@ -200,6 +206,8 @@ LISTS = [
     Listing("label changes", "/work/{work}/label-changes", lambda row: row["id"], add_label_change),
     Listing("audit", "/audit", lambda row: row["id"], add_refusal),
     Listing("audit found", "/audit?action=access.denied&outcome=refused", lambda row: row["id"], add_refusal),
+    Listing("tasks", "/tasks", lambda row: row["id"], add_task),
+    Listing("tasks found", "/tasks?state=pending&kind=of-a-list", lambda row: row["id"], add_task),
     Listing("sessions", "/auth/sessions", lambda row: row["id"], add_session),
     Listing("booklists", "/lists", lambda row: row["id"], add_list),
     Listing("booklists found", "/lists?list_type=School&sharing_type=private", lambda row: row["id"], add_list),

@@ -15,6 +15,7 @@ from app.books.models import Author, Edition, Merge, Work
 from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem, ReadingActivity
 from app.core.db import Base
+from app.core.outbox import TaskRow
 from app.events.models import Event
 from app.labelling.models import LabellingRun
 from app.labels.models import LabelSet
@@ -63,6 +64,7 @@ LINK = "SELECT to_jsonb(t) FROM supporter_reader_association t WHERE reader_id =
 WORK = "SELECT to_jsonb(t) FROM works t WHERE id = :work"
 ACTIVITY = "SELECT count(*) FROM collection_item_activity_log WHERE collection_item_id = :item"
 LISTS = "SELECT count(*) FROM book_lists WHERE school_id = :school"
+TASK = "SELECT to_jsonb(t) FROM tasks t WHERE id = :task"
 LIST = "SELECT to_jsonb(t) FROM book_lists t WHERE id = :list"
 WEBHOOK = "SELECT to_jsonb(t) FROM webhooks t WHERE id = :webhook"
 WEBHOOKS = "SELECT count(*) FROM webhooks WHERE school_id = :school"
@@ -106,6 +108,8 @@ STRICT: dict[str, Written] = {
     "users_mint_token": Written((User,), row=PERSON),
     "users_link_supporter": Written((SupporterReader,), row=LINK),
     "labels_generate_many": Written((LabellingRun,), row=WORK),
+    "tasks_replay": Written((TaskRow,), row=TASK),
+    "tasks_discard": Written((TaskRow,), row=TASK),
     "recommendations_recommend": Written((Event,), row=EVENTS),
 }
 BULK: dict[str, Written] = {
@@ -190,6 +194,7 @@ async def row_of(world: World, written: Written, target: Target) -> Any:
         "item": target.item,
         "list": target.booklist,
         "webhook": target.webhook,
+        "task": target.task,
     }
     async with world.session() as session:
         used = {name: value for name, value in values.items() if f":{name}" in written.row}
@@ -202,7 +207,7 @@ def plausible(name: str) -> Any:
         return "2020-01-01T00:00:00Z"
     if name.startswith("is_") or name == "checked":
         return True
-    numbers = ("id", "version", "credential_version", "item_count", "book_count")
+    numbers = ("id", "version", "credential_version", "item_count", "book_count", "attempts", "offers")
     return NOBODYS_NUMBER if name in numbers else str(uuid4())
 
 
