@@ -9,6 +9,8 @@ from fastapi import FastAPI
 
 from app.access import routes as access
 from app.accounts.authenticate import authenticate
+from app.adapters.book_data import book_data_providers
+from app.adapters.egress import Egress
 from app.adapters.firebase import Firebase
 from app.adapters.firebase_emulator import FirebaseEmulator
 from app.adapters.queues import queue_of
@@ -25,9 +27,14 @@ from app.core.db import Database
 from app.core.http import create_app
 from app.core.security import Tokens
 from app.events import routes as events
+from app.feedback import routes as feedback
+from app.hydration import routes as hydration
+from app.labelling import routes as labelling
 from app.labels import routes as labels
+from app.labels.history import routes as label_history
 from app.labels.merging import routes as merging
 from app.labels.works import routes as labelled_works
+from app.messages import routes as messages
 from app.people import routes as people
 from app.recommendations import routes as recommendations
 from app.schools import routes as schools
@@ -36,6 +43,7 @@ from app.service_accounts import routes as service_accounts
 from app.sign_in import routes as sign_in
 from app.sign_in.proof import IdentityVerifier
 from app.tasks import routes as tasks
+from app.webhooks import routes as webhooks
 
 DESCRIPTION = """Helps children find books that they will love, out of the books that their own school library holds.
 
@@ -53,14 +61,20 @@ ROUTERS = (
     collections.router,
     booklists.router,
     labels.router,
+    labelling.router,
     labelled_works.router,
+    label_history.router,
     merging.router,
     works.router,
     books.router,
     people_of_books.authors,
     people_of_books.illustrators,
+    hydration.router,
     search.router,
     recommendations.router,
+    feedback.router,
+    webhooks.router,
+    messages.router,
     events.router,
     audit.router,
     tasks.router,
@@ -73,6 +87,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
     own = Database(settings) if database is None else database
     identities = identity_verifier(settings)
     queue = queue_of(settings, own)
+    egress = Egress(settings)
     if database is None:
         own.queue = queue
 
@@ -82,6 +97,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
         if identities is not None:
             await identities.close()
         await queue.close()
+        await egress.close()
         if database is None:
             await own.dispose()
 
@@ -96,8 +112,11 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
         docs=True,
         lifespan=lifespan,
     )
+    app.webhooks = webhooks.told
     app.state.tokens = Tokens.of(settings)
     app.state.identities = identities
+    app.state.egress = egress
+    app.state.providers = book_data_providers(settings, egress)
     app.state.record_refusal = partial(record_refusal, own)
     return app
 

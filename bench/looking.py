@@ -9,10 +9,10 @@ from uuid import UUID
 
 from app.core.config import Settings
 from app.core.db import Database, Driver
+from app.labels.vocabulary import HueKey, ReadingAbilityKey
 from app.recommendations import queries as recommending
 from app.recommendations.queries import Terms
 from app.recommendations.ranking import Wish, ranked
-from app.recommendations.schemas import HueKey, ReadingAbilityKey
 from app.search import queries as searching
 from app.search import service
 from app.search.queries import Scope

@@ -32,10 +32,10 @@ from app.core.isbn import understand
 from app.core.local import cluster, create_database
 from app.core.security import Tokens
 from app.core.text import fold
+from app.labels.vocabulary import HueKey, ReadingAbilityKey
 from app.recommendations import queries
 from app.recommendations.queries import Terms
 from app.recommendations.ranking import Wish, ranked
-from app.recommendations.schemas import HueKey, ReadingAbilityKey
 from app.search import service
 from app.search.queries import Scope
 from app.search.words import Query

@@ -12,6 +12,7 @@ import hmac
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -125,6 +126,55 @@ class Settings(BaseSettings):
         None, description="host:port of an Auth emulator, whose unsigned tokens are taken instead; never in production."
     )
 
+    egress_contact: Annotated[str | None, faults.held_to(faults.contact_faults)] = Field(
+        None, description="E-mail address or page, told to other hosts so that they can reach us; else `public_url`."
+    )
+    egress_loopback: Annotated[bool, faults.held_to(faults.loopback_faults)] = Field(
+        False, description="Whether other hosts may be twins on this machine, over http; never in production."
+    )
+
+    hydration_providers: Annotated[Listed, faults.held_to(faults.book_data_faults)] = Field(
+        ("nielsen", "open-library", "google-books"), description="Who is asked for book data, in this order; [] nobody."
+    )
+    label_after_hydration: bool = Field(True, description="Whether works whose data came are labelled then.")
+    nielsen_url: Annotated[Url, faults.held_to(faults.url_faults)] = Field(
+        "https://ws.nielsenbookdataonline.com/BDOLRest/RESTwebServices/BDOLrequest", description="Nielsen BookData."
+    )
+    nielsen_client_id: str | None = Field(None, description="Our account there; without one it is not asked.")
+    nielsen_password: Annotated[SecretStr | None, faults.held_to(faults.nielsen_faults)] = Field(
+        None, validate_default=True, description="Its password."
+    )
+    nielsen_requests_per_minute: int = Field(120, ge=1, le=6000, description="Requests that the licence allows.")
+    open_library_url: Annotated[Url, faults.held_to(faults.url_faults)] = Field(
+        "https://openlibrary.org", description="Open Library."
+    )
+    open_library_covers_url: Annotated[Url, faults.held_to(faults.url_faults)] = Field(
+        "https://covers.openlibrary.org", description="Where its pictures of covers are."
+    )
+    open_library_requests_per_minute: int = Field(60, ge=1, le=180, description="Requests that it bears.")
+    google_books_url: Annotated[Url, faults.held_to(faults.url_faults)] = Field(
+        "https://www.googleapis.com/books/v1", description="Google Books."
+    )
+    google_books_key: SecretStr | None = Field(None, description="An API key for it, which raises its quota.")
+    google_books_requests_per_day: int = Field(1000, ge=1, le=1_000_000, description="Requests of its quota.")
+
+    labeller: Literal["local", "openai"] = Field(
+        "local", description="Who labels books: our own rules, or a language model at an endpoint like OpenAI's."
+    )
+    labeller_url: Annotated[Url, faults.held_to(faults.url_faults)] = Field(
+        "https://api.openai.com/v1", description="That endpoint."
+    )
+    labeller_key: Annotated[SecretStr | None, faults.held_to(faults.labeller_faults)] = Field(
+        None, validate_default=True, description="Its API key."
+    )
+    labeller_model: str = Field("gpt-4o-mini", pattern=r"^[!-~]{1,100}$", description="The model to ask there.")
+    labeller_timeout: float = Field(30.0, gt=0, le=60, description="Longest wait for one answer.")
+    labeller_input_price: Decimal = Field(Decimal("0.15"), ge=0, le=1000, description="US$ per million tokens told.")
+    labeller_output_price: Decimal = Field(Decimal("0.60"), ge=0, le=1000, description="The same of tokens answered.")
+    labeller_daily_budget: Decimal = Field(
+        Decimal(5), ge=0, le=10_000, description="US$ a day, in UTC; then our own rules label until midnight."
+    )
+
     cors_origins: Annotated[Listed, faults.held_to(faults.origin_faults)] = Field(
         (), description="Exact origins whose pages may call the public API."
     )
@@ -155,6 +205,36 @@ class Settings(BaseSettings):
     )
     internal_certificates_url: Annotated[Url, faults.held_to(faults.only_googles(OIDC_CERTIFICATES))] = Field(
         OIDC_CERTIFICATES, description="Where the certificates of the queue's tokens are; production takes no other."
+    )
+    app_url: Annotated[Url | None, faults.held_to(faults.url_faults)] = Field(
+        None, description="Where the Huey Books app is, for the links in e-mails."
+    )
+    mail_transport: Literal["smtp", "sendgrid", "files"] | None = Field(
+        None, description="How e-mail is sent; `files` keeps it under .wriveted/mail, never in production."
+    )
+    mail_sender: Annotated[str, faults.held_to(faults.sender_faults)] = Field(
+        "hello@localhost", validate_default=True, description="The address that e-mail comes from."
+    )
+    mail_sender_name: str = Field(
+        "Huey Books", max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$", description="The name beside that address."
+    )
+    smtp_host: Annotated[str | None, faults.held_to(faults.smtp_faults)] = Field(
+        None, validate_default=True, description="The mail server."
+    )
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_security: Annotated[Literal["starttls", "tls", "none"], faults.held_to(faults.smtp_security_faults)] = Field(
+        "starttls", description="How the connection to it is encrypted; `none` never in production."
+    )
+    smtp_username: str | None = Field(None, description="Who we are there.")
+    smtp_password: Annotated[SecretStr | None, faults.held_to(faults.smtp_password_faults)] = Field(
+        None, validate_default=True, description="The password that goes with it."
+    )
+    sendgrid_api_key: Annotated[SecretStr | None, faults.held_to(faults.sendgrid_faults)] = Field(
+        None, validate_default=True, description="The key of our account at SendGrid."
+    )
+    slack_bot_token: SecretStr | None = Field(None, description="The token of our Slack app (chat:write).")
+    slack_webhook_url: Annotated[SecretStr | None, faults.held_to(faults.slack_faults)] = Field(
+        None, description="An incoming webhook of Slack instead: all alerts go to its one channel."
     )
 
     max_body: Size = Field(ByteSize(256 * KIB), gt=0, le=16 * MIB, description="Largest body.")

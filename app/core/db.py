@@ -254,9 +254,18 @@ async def _transaction(request: Request, *, reading: bool) -> Transaction:
     if found is None:
         database: Database = request.app.state.database
         before_sending: AsyncExitStack = request.scope["fastapi_function_astack"]
-        found = await before_sending.enter_async_context(database.transaction(reading=reading))
-        request.state.transaction = found
+        holding = AsyncExitStack()
+        found = await holding.enter_async_context(database.transaction(reading=reading))
+        before_sending.push_async_exit(holding)
+        request.state.transaction, request.state.holding = found, holding
     return found
+
+
+async def let_go(request: Request) -> None:
+    """End the request's transaction before something slow, and give its connection back; nobody may use it after."""
+    holding: AsyncExitStack = request.state.holding
+    request.state.transaction = None
+    await holding.aclose()
 
 
 RequestTransaction = Annotated[Transaction, Depends(get_transaction)]

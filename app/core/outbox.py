@@ -123,6 +123,7 @@ async def enqueue(
 def store(session: AsyncSession, *tasks: Task, account: Account | None, due_in: timedelta = timedelta(0)) -> list[UUID]:
     """The same, for one who cannot wait: the session writes the rows with the rest of its transaction."""
     due_at = datetime.now(UTC) + due_in if due_in else None
+    later = {} if due_at is None else {"due_at": due_at}
     rows = [
         TaskRow(
             id=uuid4(),
@@ -131,7 +132,7 @@ def store(session: AsyncSession, *tasks: Task, account: Account | None, due_in: 
             account=None if account is None else account.subject,
             impersonator=None if account is None else account.impersonator,
             request_id=request_id.get() or None,
-            due_at=func.now() if due_at is None else due_at,
+            **later,
         )
         for task in tasks
     ]

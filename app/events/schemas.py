@@ -45,7 +45,7 @@ class EventCreateIn(Input):
     info: JsonObject | None = None
     slack_channel: EventSlackChannel | None = Field(
         default=None,
-        description="Administrators only. Kept as `info.slack_channel`; this release sends nothing to Slack.",
+        description="Administrators only. Staff are told there: title, level, ids and numbers, no other words.",
     )
 
 

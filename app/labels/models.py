@@ -28,6 +28,7 @@ class LabelOrigin(enum.StrEnum):
     HUMAN = "HUMAN"
     VERTEXAI = "VERTEXAI"
     GPT4 = "GPT4"
+    """A language model that was asked through OpenAI's interface; which one is kept with the run."""
     CLUSTER_RELEVANCE = "CLUSTER_RELEVANCE"
     CLUSTER_ZAINAB = "CLUSTER_ZAINAB"
     NIELSEN_CBMC = "NIELSEN_CBMC"
@@ -37,6 +38,8 @@ class LabelOrigin(enum.StrEnum):
     NIELSEN_RA = "NIELSEN_RA"
     PREDICTED_NIELSEN = "PREDICTED_NIELSEN"
     OTHER = "OTHER"
+    RULES = "RULES"
+    """Our own rules over subjects, ages, lengths and texts: weaker than everybody else's word."""
 
 
 class HueOrdinal(enum.StrEnum):

@@ -1,15 +1,17 @@
 """Shapes of labels."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
+from app.core.outbox import Task
 from app.core.schemas import IdText, Input, JsonObject, Schema
 from app.labels.models import LabelOrigin, RecommendStatus
 
 MAX_KEYS = 20
+MOST_WORKS = 500
 Key = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
 Age = Annotated[int, Field(ge=0, le=130)]
 IsbnAsSent = Annotated[Any, WithJsonSchema({"type": ["string", "integer"], "description": "An ISBN in any form."})]
@@ -133,3 +135,12 @@ class LabelPatchReport(Schema):
     unknown: int = Field(description="Items whose edition is not known, or has no work.")
     errors: int
     results: list[LabelPatchResult] = Field(description="One for each item, in their order.")
+
+
+class GenerateLabels(Task, kind="generate-labels"):
+    """Have these works labelled, as far as nobody of the labeller's weight has, or `again` as far as nobody of more."""
+
+    deadline = timedelta(minutes=2)
+
+    work_ids: list[int] = Field(min_length=1, max_length=MOST_WORKS)
+    again: bool = False

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from app.core.aside import array_of
 from app.core.db import Driver
+from app.labels.vocabulary import HueKey, ReadingAbilityKey
 from app.recommendations.ranking import Candidate
-from app.recommendations.schemas import HueKey, ReadingAbilityKey
 
 SAMPLE = 300
 """How many matching works are ranked: the first that a walk from a seeded place meets."""

@@ -6,40 +6,15 @@ from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from app.books.schemas import AnyCase, WebAddress
+from app.books.schemas import WebAddress
 from app.core.isbn import understand
 from app.core.schemas import Input, Schema
 from app.labels.schemas import LabelSetDetail
+from app.labels.vocabulary import HueKey, ReadingAbilityKey
 
 MAX_EXCLUDED = 1_000
 OLDEST = 130
 BIG = 2**53
-
-
-class HueKey(AnyCase):
-    HUE01_DARK_SUSPENSE = "hue01_dark_suspense"
-    HUE02_BEAUTIFUL_WHIMSICAL = "hue02_beautiful_whimsical"
-    HUE03_DARK_BEAUTIFUL = "hue03_dark_beautiful"
-    HUE04_JOYFUL_CHARMING = "hue04_joyful_charming"
-    HUE05_FUNNY_COMIC = "hue05_funny_comic"
-    HUE06_DARK_GRITTY = "hue06_dark_gritty"
-    HUE07_SILLY_CHARMING = "hue07_silly_charming"
-    HUE08_CHARMING_COURAGEOUS = "hue08_charming_courageous"
-    HUE09_CHARMING_PLAYFUL = "hue09_charming_playful"
-    HUE10_INSPIRING = "hue10_inspiring"
-    HUE11_REALISTIC_HOPE = "hue11_realistic_hope"
-    HUE12_FUNNY_QUIRKY = "hue12_funny_quirky"
-    HUE13_INFORMATIVE = "hue13_informative"
-
-
-class ReadingAbilityKey(AnyCase):
-    """Levels of reading, the easiest first."""
-
-    SPOT = "SPOT"
-    CAT_HAT = "CAT_HAT"
-    TREEHOUSE = "TREEHOUSE"
-    CHARLIE_CHOCOLATE = "CHARLIE_CHOCOLATE"
-    HARRY_POTTER = "HARRY_POTTER"
 
 
 def _valid_isbns(sent: list[str | None] | None) -> list[str | None] | None:

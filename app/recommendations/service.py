@@ -16,6 +16,7 @@ from app.core.isbn import display
 from app.events import service as events
 from app.events.models import EventLevel
 from app.labels.schemas import LabelSetDetail
+from app.labels.vocabulary import ReadingAbilityKey
 from app.recommendations import queries
 from app.recommendations.queries import Terms
 from app.recommendations.ranking import Candidate, Wish, ranked
@@ -26,7 +27,6 @@ from app.recommendations.schemas import (
     HueyOutput,
     HueyRecommendationFilter,
     HueyRecommendationFilterUsed,
-    ReadingAbilityKey,
     Reason,
     ReasonCode,
 )

@@ -50,6 +50,7 @@ class Library:
     program: Client
     booklist: str
     slug: str
+    work: str
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Listing:
             program=library.program.id,
             booklist=library.booklist,
             slug=library.slug,
+            work=library.work,
         )
 
 
@@ -131,6 +133,11 @@ async def add_merge(library: Library) -> None:
     people = [(await library.admin.post("/authors", json={"last_name": "Doe"})).json()["id"] for _ in range(2)]
     answer = await library.admin.post(f"/authors/{people[0]}/merge", json={"duplicate_id": int(people[1])})
     assert answer.status_code == 200
+
+
+async def add_label_change(library: Library) -> None:
+    body = {"labelset": {"info": {"seen": CHANCE.random()}}}
+    assert (await library.admin.patch(f"/work/{library.work}", json=body)).status_code == 200
 
 
 async def add_refusal(library: Library) -> None:
@@ -196,6 +203,7 @@ LISTS = [
     Listing("works searched for", "/search?query=matilda", lambda row: row["id"], add_edition),
     Listing("items", "/collection/{collection}/items", lambda row: row["id"], add_item),
     Listing("items found", "/collection/{collection}/items?query=matilda", lambda row: row["id"], add_item),
+    Listing("label changes", "/work/{work}/label-changes", lambda row: row["id"], add_label_change),
     Listing("audit", "/audit", lambda row: row["id"], add_refusal),
     Listing("audit found", "/audit?action=access.denied&outcome=refused", lambda row: row["id"], add_refusal),
     Listing("tasks", "/tasks", lambda row: row["id"], add_task),
@@ -229,7 +237,8 @@ async def library(make_database: Callable[[], str]) -> AsyncIterator[Library]:
         body = {"name": "Huey's", "type": "Huey", "sharing": "public", "slug": "the-list"}
         booklist = (await admin.post("/list", json=body)).json()
         ids = str(school.wriveted_identifier), str(collection.id)
-        made = Library(world, app, admin, other, *ids, program, booklist["id"], booklist["slug"])
+        work = (await admin.post("/work", json={"title": "Labelled", "authors": [], "editions": []})).json()["id"]
+        made = Library(world, app, admin, other, *ids, program, booklist["id"], booklist["slug"], work)
         for add in dict.fromkeys(listing.add for listing in LISTS):
             for _ in range(ROWS):
                 await add(made)
@@ -278,6 +287,7 @@ def test_every_list_with_a_cursor_is_tested() -> None:
         "service_account_id": "program",
         "booklist_identifier": "booklist",
         "booklist_slug": "slug",
+        "work_id": "work",
     }
     assert {path.format(**{name: f"{{{short}}}" for name, short in names.items()}) for path in paths} == listed
 

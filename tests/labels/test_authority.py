@@ -22,6 +22,7 @@ SPECIFIED = {
     "NIELSEN_RA": 1.1,
     "PREDICTED_NIELSEN": 1,
     "OTHER": 0,
+    "RULES": -1,
 }
 origins = st.sampled_from(LabelOrigin)
 VALUES: dict[LabelGroup, st.SearchStrategy[Any]] = {

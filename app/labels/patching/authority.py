@@ -18,6 +18,7 @@ WEIGHTS: Mapping[LabelOrigin, float] = {
     LabelOrigin.NIELSEN_RA: 1.1,
     LabelOrigin.PREDICTED_NIELSEN: 1,
     LabelOrigin.OTHER: 0,
+    LabelOrigin.RULES: -1,
 }
 
 

@@ -21,7 +21,7 @@ from app.labels.patching.storing import Relabelling, read_labels, read_words, st
 from app.labels.schemas import LabelPatchReport, LabelPatchResult, LabelSetCreateIn, LabelSetPatch
 
 _WORKS = "SELECT isbn, work_id FROM editions WHERE isbn = ANY(%s::bigint[]) AND work_id IS NOT NULL"
-_LOCK = "SELECT id FROM works WHERE id = ANY(%s::int[]) ORDER BY id FOR NO KEY UPDATE"
+LOCK = "SELECT id FROM works WHERE id = ANY(%s::int[]) ORDER BY id FOR NO KEY UPDATE"
 MAX_FAULTS = 100
 UNKNOWN = "The edition is not known, or it has no work to label."
 
@@ -66,7 +66,7 @@ async def patch_labelsets(
     driver = driver_of(session)
     isbns = array_of({item.isbn for item in items if item.isbn is not None})
     works = dict(await (await driver.execute(_WORKS, [isbns])).fetchall())
-    locked = await (await driver.execute(_LOCK, [array_of(set(works.values()))])).fetchall()
+    locked = await (await driver.execute(LOCK, [array_of(set(works.values()))])).fetchall()
     before = await read_labels(session, [id_ for (id_,) in locked])
     progress = Progress(before, dict(before), await read_words(session), account)
     for item in items:

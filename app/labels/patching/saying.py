@@ -20,6 +20,8 @@ FIELDS: Mapping[LabelGroup, tuple[str, tuple[str, ...]]] = {
     LabelGroup.RECOMMEND_STATUS: ("recommend_status_origin", ("recommend_status",)),
 }
 """The field of a group's origin, and those of its values."""
+ORIGINS = "origins"
+"""The member of `info` that says which of its members a labeller gave, and as what; the others are people's."""
 BY_SERVER = "The server says this, from who asks."
 
 
@@ -114,7 +116,10 @@ def _ages(patch: LabelSetCreateIn, known: Labels) -> dict[str, int | None]:
 def _merged(known: dict[str, Any] | None, said: dict[str, Any] | None) -> dict[str, Any] | None:
     if said is None:
         return None
-    return {name: value for name, value in {**(known or {}), **said}.items() if value is not None} or None
+    merged = {name: value for name, value in {**(known or {}), **said}.items() if value is not None}
+    if isinstance(origins := merged.get(ORIGINS), dict):
+        merged[ORIGINS] = {name: origin for name, origin in origins.items() if name not in said}
+    return merged or None
 
 
 def _unknown_words(patch: LabelSetCreateIn, words: Words, at: Sequence[str | int]) -> Iterator[FieldError]:

@@ -12,6 +12,7 @@ from app.core.db import Driver, driver_of
 from app.labels.models import LabelGroup, LabelOrigin
 from app.labels.patching.authority import UNLABELLED, WITH_ORIGIN, Labelled, Labels
 from app.labels.patching.saying import Words
+from app.webhooks.service import announce_labelled
 
 _WORDS = """
 SELECT true, key, id FROM hues UNION ALL SELECT false, key, id FROM reading_abilities ORDER BY 1, 3
@@ -41,7 +42,10 @@ ON CONFLICT (work_id) DO UPDATE
        age_origin = excluded.age_origin, reading_ability_origin = excluded.reading_ability_origin,
        huey_summary = excluded.huey_summary, summary_origin = excluded.summary_origin,
        recommend_status = excluded.recommend_status, recommend_status_origin = excluded.recommend_status_origin,
-       labelled_by_user_id = excluded.labelled_by_user_id, labelled_by_sa_id = excluded.labelled_by_sa_id,
+       labelled_by_user_id = CASE WHEN %(has_account)s THEN excluded.labelled_by_user_id
+                                  ELSE known.labelled_by_user_id END,
+       labelled_by_sa_id = CASE WHEN %(has_account)s THEN excluded.labelled_by_sa_id
+                                ELSE known.labelled_by_sa_id END,
        info = excluded.info, checked = excluded.checked,
        checked_at = CASE WHEN known.checked IS NOT DISTINCT FROM excluded.checked THEN known.checked_at
                          ELSE excluded.checked_at END,
@@ -93,20 +97,27 @@ async def read_labels(session: AsyncSession, work_ids: Iterable[int]) -> dict[in
 
 
 async def store_labels(
-    session: AsyncSession, account: Account, relabellings: Sequence[Relabelling], words: Words
+    session: AsyncSession, account: Account | str, relabellings: Sequence[Relabelling], words: Words
 ) -> None:
-    """Store what changed, by whom, and the history of it. The works are under the transaction's lock."""
+    """Store what changed, by whom, and the history of it. The works are under the transaction's lock.
+
+    ``account`` is who says so, or what: the name of a part of the system, which leaves the one who labelled last.
+    """
     changed = [each for each in relabellings if each.changed]
     if not changed:
         return
     driver = driver_of(session)
-    by = {"user": None, "service_account": None} | {account.kind: account.id}
+    by: dict[str, Any] = {"user": None, "service_account": None, "has_account": not isinstance(account, str)}
+    by |= {} if isinstance(account, str) else {account.kind: account.id}
     rows = json_of([_row(each) for each in changed])
     ids = dict(await (await driver.execute(_STORE, {**by, "rows": rows})).fetchall())
     await _store_hues(driver, changed, ids, words)
     await _store_abilities(driver, changed, ids, words)
     history = [row for each in changed for row in _history(each, ids[each.work_id])]
-    await driver.execute(_HISTORY, [account.subject, json_of(history)])
+    actor = account if isinstance(account, str) else account.subject
+    await driver.execute(_HISTORY, [actor, json_of(history)])
+    cause = None if isinstance(account, str) else account
+    await announce_labelled(session, [each.work_id for each in changed], account=cause)
 
 
 async def _store_hues(driver: Driver, changed: Sequence[Relabelling], ids: Mapping[int, int], words: Words) -> None:

@@ -1,0 +1,39 @@
+"""How the providers' HTTP is taken: one question, and a body or one of the domain's failures."""
+
+from typing import Any
+
+import msgspec
+
+from app.core.outside import NoAnswer, NotAllowed, Outside
+from app.hydration.providers import ProviderBusy, ProviderFailed, Unreadable
+
+USUAL_PAUSE, LONGEST_PAUSE = 60, 24 * 3600
+
+
+async def fetch(outside: Outside, provider: str, url: str) -> bytes:
+    """What a provider answers with 200; what else it answers is its failure."""
+    try:
+        response = await outside.request("GET", url, purpose=provider, headers={"Accept": "*/*"})
+    except (NoAnswer, NotAllowed) as error:
+        raise ProviderFailed(provider, error.reason) from error
+    if response.status == 429:
+        raise ProviderBusy(provider, pause(response.headers.get("retry-after")))
+    if response.status != 200:
+        raise ProviderFailed(provider, f"http_{response.status}")
+    return response.body
+
+
+def pause(retry_after: str | None) -> int:
+    """Seconds that a provider asks us to wait."""
+    told = int(retry_after) if retry_after and retry_after.isdigit() and len(retry_after) < 7 else USUAL_PAUSE
+    return min(max(told, 1), LONGEST_PAUSE)
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable("not JSON") from error
+    if not isinstance(found, dict):
+        raise Unreadable("not a JSON object")
+    return found
