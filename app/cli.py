@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from app import reference
+from app.adapters.book_data import asking_providers
 from app.adapters.local_deliverer import Deliverer
 from app.core import migrations, roles
 from app.core.config import settings
@@ -22,16 +23,20 @@ from app.core.db import APPEND_ONLY
 from app.core.log import configure
 from app.core.postmaster import ClusterError
 from app.demo import described, plant, plant_keys, planted_classes
+from app.hydration.commands import hydration_commands
 from app.labelling import commands as labelling
 from app.serve import ServeError
 from app.serve import serve as serve_everything
 from app.service_accounts import commands as accounts
 from app.tables import metadata
+from app.tasks import commands as tasks
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 db = typer.Typer(no_args_is_help=True, help="The database's migrations.")
 app.add_typer(db, name="db")
 app.add_typer(accounts.app)
+app.add_typer(hydration_commands(asking_providers))
+app.add_typer(tasks.app, name="tasks")
 app.add_typer(labelling.app, name="label")
 
 

@@ -3,27 +3,51 @@
 Only the queue and the scheduler may call its doors, see ``core/task_doors``. Its documentation is not served.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
 
 from app.accounts.authenticate import restore
+from app.adapters.book_data import book_data_providers
 from app.adapters.egress import Egress
-from app.adapters.local_queue import LocalQueue
+from app.adapters.metrics import Metrics
 from app.adapters.openai_labeller import OpenAiLabeller
 from app.adapters.queue_callers import queue_callers
-from app.core.config import Settings, internal_settings
+from app.adapters.queues import queue_of
+from app.collections.stale import notice_stale_syncs
+from app.core.config import Settings, serving_settings
 from app.core.db import Database
 from app.core.http import create_app
+from app.core.http.switchboard import Page
 from app.core.outside import Outside
+from app.hydration import tasks as hydration
+from app.hydration.measures import MEASURES as OF_HYDRATION
 from app.labelling import tasks as labelling
 from app.labelling.labellers import Labellers
 from app.labelling.local import Local
 from app.reactions import tasks as reactions
+from app.search.upkeep import keep_popularity, keep_search
+from app.tasks import tasks
+from app.tasks.jobs import Run
+from app.tasks.measures import MEASURES as OF_TASKS
+from app.tasks.retention import retain
+from app.tasks.sweep import sweep
 
-ROUTERS = (labelling.router, reactions.router)
+ROUTERS = (hydration.router, labelling.router, reactions.router, tasks.router)
+JOBS: Mapping[str, Run] = {
+    "sweep": sweep,
+    "retention": retain,
+    "search-upkeep": keep_search,
+    "popularity-upkeep": keep_popularity,
+    "stale-syncs": notice_stale_syncs,
+}
+"""What does each job of the schedule."""
+MEASURES = (*OF_TASKS, *OF_HYDRATION)
+"""What ``/metrics`` shows beside the requests; a domain that has something to measure adds it here."""
 
 
 def create_internal_app(settings: Settings, *, database: Database | None = None) -> FastAPI:
@@ -31,14 +55,21 @@ def create_internal_app(settings: Settings, *, database: Database | None = None)
     own = Database(settings) if database is None else database
     callers = queue_callers(settings)
     egress = Egress(settings)
+    metrics = Metrics(own, MEASURES)
+    queue = queue_of(settings, own)
     if database is None:
-        own.queue = LocalQueue(own)
+        own.queue = queue
+
+    async def show(_: Request) -> Response:
+        content, media_type = await metrics.exposition()
+        return Response(content, headers={"Content-Type": media_type})
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await callers.close()
         await egress.close()
+        await queue.close()
         if database is None:
             await own.dispose()
 
@@ -51,9 +82,14 @@ def create_internal_app(settings: Settings, *, database: Database | None = None)
         database=own,
         docs=False,
         lifespan=lifespan,
+        pages=(Page("/metrics", show),),
+        observe=metrics.observe,
     )
     app.state.queue_callers = callers
     app.state.restore = restore
+    app.state.egress = egress
+    app.state.providers = book_data_providers(settings, egress)
+    app.state.jobs = JOBS
     app.state.labellers = labellers(settings, egress)
     return app
 
@@ -69,4 +105,4 @@ def __getattr__(name: str) -> FastAPI:
     """``app`` is made when a server asks for it, so that importing this module needs no settings."""
     if name != "app":
         raise AttributeError(name)
-    return create_internal_app(internal_settings())
+    return create_internal_app(serving_settings())

@@ -9,9 +9,11 @@ from fastapi import FastAPI
 
 from app.access import routes as access
 from app.accounts.authenticate import authenticate
+from app.adapters.book_data import book_data_providers
+from app.adapters.egress import Egress
 from app.adapters.firebase import Firebase
 from app.adapters.firebase_emulator import FirebaseEmulator
-from app.adapters.local_queue import LocalQueue
+from app.adapters.queues import queue_of
 from app.audit import routes as audit
 from app.audit.refusals import record_refusal
 from app.booklists import routes as booklists
@@ -20,11 +22,12 @@ from app.books.people import routes as people_of_books
 from app.books.works import routes as works
 from app.classes import routes as classes
 from app.collections import routes as collections
-from app.core.config import Settings, settings
+from app.core.config import Settings, serving_settings
 from app.core.db import Database
 from app.core.http import create_app
 from app.core.security import Tokens
 from app.events import routes as events
+from app.hydration import routes as hydration
 from app.labelling import routes as labelling
 from app.labels import routes as labels
 from app.labels.merging import routes as merging
@@ -36,6 +39,7 @@ from app.search import routes as search
 from app.service_accounts import routes as service_accounts
 from app.sign_in import routes as sign_in
 from app.sign_in.proof import IdentityVerifier
+from app.tasks import routes as tasks
 
 DESCRIPTION = """Helps children find books that they will love, out of the books that their own school library holds.
 
@@ -60,10 +64,12 @@ ROUTERS = (
     books.router,
     people_of_books.authors,
     people_of_books.illustrators,
+    hydration.router,
     search.router,
     recommendations.router,
     events.router,
     audit.router,
+    tasks.router,
     access.router,
 )
 
@@ -72,14 +78,18 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
     """The public application on these settings. A database that is handed in stays open when the application ends."""
     own = Database(settings) if database is None else database
     identities = identity_verifier(settings)
+    egress = Egress(settings)
+    queue = queue_of(settings, own)
     if database is None:
-        own.queue = LocalQueue(own)
+        own.queue = queue
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         if identities is not None:
             await identities.close()
+        await egress.close()
+        await queue.close()
         if database is None:
             await own.dispose()
 
@@ -96,6 +106,8 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
     )
     app.state.tokens = Tokens.of(settings)
     app.state.identities = identities
+    app.state.egress = egress
+    app.state.providers = book_data_providers(settings, egress)
     app.state.record_refusal = partial(record_refusal, own)
     return app
 
@@ -111,4 +123,4 @@ def __getattr__(name: str) -> FastAPI:
     """``app`` is made when a server asks for it, so that importing this module needs no settings."""
     if name != "app":
         raise AttributeError(name)
-    return create_public_app(settings())
+    return create_public_app(serving_settings())

@@ -9,6 +9,7 @@ from app.collections import models as collections
 from app.core import idempotency, outbox, ratelimit
 from app.core.db import Base
 from app.events import models as events
+from app.hydration import models as hydration
 from app.labelling import models as labelling
 from app.labels import models as labels
 from app.schools import models as schools
@@ -26,6 +27,7 @@ __all__ = [
     "classes",
     "collections",
     "events",
+    "hydration",
     "idempotency",
     "labelling",
     "labels",

@@ -32,8 +32,9 @@ PUBLIC = {
     "GET /v1/healthcheck/db",
 }
 """Reviewed: what anybody may call. Probes, the documentation and security.txt are served beside the doors."""
-CLOSED_TO_KEYS = {"access", "accounts", "audit", "sign-in", "users"}
-"""Reviewed: the tags of people, credentials and their record, whose doors no API key opens."""
+CLOSED_TO_KEYS = {"access", "accounts", "audit", "hydration", "sign-in", "tasks", "users"}
+"""Reviewed: the tags of people, credentials and their record, and of what costs money elsewhere and may write although
+it reads, whose doors no API key opens."""
 OPEN_TO_ANY_KEY = {"GET /v1/auth/me", "GET /v1/access/explain"}
 READING_BY_POST = {"POST /v1/editions/compare", "POST /v1/recommend"}
 

@@ -102,7 +102,7 @@ def test_developer_starts_everything_and_stops_it_with_one_signal(data_dir: Path
         assert facts["docs_url"] == f"{facts['public_url']}/v1/docs"
         assert answers(facts["public_url"])
         assert answers(facts["internal_url"])
-        assert len(started) == 3
+        assert len(started) == 4
         for private in ("dev.json", "token.key"):
             assert (data_dir / private).stat().st_mode & 0o777 == 0o600
         process.send_signal(signal.SIGINT)
@@ -130,7 +130,7 @@ def test_killed_command_leaves_no_process(data_dir: Path) -> None:
     with serving(data_dir) as process:
         facts_of(process, data_dir)
         started = children(process.pid)
-        assert len(started) == 3
+        assert len(started) == 4
         process.kill()
         assert eventually(lambda: all(gone(pid) for pid in started))
 
@@ -170,7 +170,7 @@ def test_given_database_is_used_and_none_started(data_dir: Path) -> None:
         given = create_database(url, "given")
         with serving(data_dir, DATABASE_URL=given) as process:
             assert facts_of(process, data_dir)["database_url"] == given
-            assert len(children(process.pid)) == 2
+            assert len(children(process.pid)) == 3
     assert not (data_dir / "postgres").exists()
 
 

@@ -90,6 +90,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job_runs")),
     )
+    op.create_index(
+        "uq_job_runs_running", "job_runs", ["job"], unique=True, postgresql_where=sa.text("outcome = 'running'")
+    )
     op.create_index("ix_job_runs_job_started_at", "job_runs", ["job", "started_at", "id"], unique=False)
     op.create_index("ix_job_runs_started_at_id", "job_runs", ["started_at", "id"], unique=False)
 

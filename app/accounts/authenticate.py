@@ -95,7 +95,7 @@ async def authenticate(transaction: Transaction, credential: Credential, *, noti
 async def principals_of(transaction: Transaction, kind: AccountKind, id_: UUID) -> frozenset[str]:
     """What an account holds at present, whatever credential it shows; ``NOBODYS`` if it is unknown or not active."""
     statement = USER_HOLDINGS if kind == "user" else SERVICE_ACCOUNT_HOLDINGS
-    row = await (await transaction.driver.execute(statement, {"id": id_})).fetchone()
+    row = await transaction.row(statement, {"id": id_})
     if row is None:
         return NOBODYS
     return _of_user(id_, row) if kind == "user" else _of_service_account(row)
@@ -131,7 +131,7 @@ def _subject(text: str) -> Subject:
 
 async def _service_account(transaction: Transaction, claims: Claims) -> Account:
     values = {"id": claims.id, "issued_at": claims.issued_at, "version": claims.version}
-    row = await (await transaction.driver.execute(SERVICE_ACCOUNT, values)).fetchone()
+    row = await transaction.row(SERVICE_ACCOUNT, values)
     if row is None:
         raise refusal()
     return Account("service_account", claims.id, row[0], row[1], _of_service_account(row), claims)
@@ -143,7 +143,7 @@ def _of_service_account(row: Sequence[Any]) -> frozenset[str]:
 
 
 async def _api_key(transaction: Transaction, key: ApiKey) -> Account:
-    row = await (await transaction.driver.execute(API_KEY, {"public_id": key.public_id})).fetchone()
+    row = await transaction.row(API_KEY, {"public_id": key.public_id})
     if row is None or not hmac.compare_digest(row[5], key.secret_hash):
         raise refusal()
     account_id, kind, name, is_vendor, schools, _, scopes, only, created_at, expires_at = row
@@ -154,7 +154,7 @@ async def _api_key(transaction: Transaction, key: ApiKey) -> Account:
 
 async def _user(transaction: Transaction, claims: Claims) -> Account:
     values = {"id": claims.id, "issued_at": claims.issued_at, "session": claims.session}
-    row = await (await transaction.driver.execute(USER, values)).fetchone()
+    row = await transaction.row(USER, values)
     if row is None:
         raise refusal()
     return Account("user", claims.id, row[0], row[1], _of_user(claims.id, row), claims)

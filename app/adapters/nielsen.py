@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from pydantic import ValidationError
+
 from app.adapters.provider_answers import USUAL_PAUSE, fetch
 from app.books.schemas import AuthorCreateIn, EditionCreateIn, EditionInfo, Genre
 from app.core.config import Settings
@@ -92,9 +94,12 @@ def read_record(isbn: str, raw: Raw) -> EditionCreateIn:
     for number in fields.TIMES:
         person, role = _person(raw, number), str(raw.get(f"CR{number}", "")).strip().upper()
         if person is not None and role in fields.ROLES:
-            said.setdefault(fields.ROLES[role], []).append(person)
+            said.setdefault(fields.ROLES[role], []).append(person.model_dump())
     info = EditionInfo(**said.pop("info"), genres=list(_genres(raw)))
-    return EditionCreateIn(isbn=isbn, info=info, hydrated=True, **said)
+    try:
+        return EditionCreateIn(isbn=isbn, info=info, hydrated=True, **said)
+    except ValidationError as error:
+        raise Unreadable("does not fit") from error
 
 
 def _told(raw: Raw, name: str) -> Iterator[tuple[int, str]]:

@@ -20,6 +20,8 @@ ACTIONS = {
     "sessions.ended": "all sign-ins of a person were ended",
     "sign_in.refused": "somebody tried to sign in and could not",
     "sign_in.succeeded": "a person signed in",
+    "task.discarded": "tasks that had failed or waited were given up",
+    "task.replayed": "tasks that had failed were to be tried again",
     "token.minted": "a token was made to act as another account",
     "user.created": "a person's account was made",
     "user.deactivated": "a person's account was deactivated",

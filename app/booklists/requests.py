@@ -35,7 +35,7 @@ async def get_published_list(
 
 
 async def get_collection(collection_id: UUID, transaction: RequestTransaction) -> CollectionRow:
-    collection = await collection_row(transaction.driver, collection_id)
+    collection = await collection_row(transaction, collection_id)
     if collection is None:
         raise NotFound("There is no such collection.")
     return collection

@@ -85,3 +85,7 @@ def _has_words(query: str) -> ColumnElement[bool]:
         return false()
     wanted = func.to_tsquery(SIMPLE, " & ".join(f"'{word}':*" for word in words))
     return func.to_tsvector(SIMPLE, Edition.sort_title).op("@@")(wanted)
+
+
+WORKS_OF = "SELECT isbn, work_id FROM editions WHERE isbn = ANY(%s::bigint[]) AND work_id IS NOT NULL"
+"""The works of editions, by ISBN."""

@@ -2,7 +2,7 @@
 
 import enum
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -20,10 +20,12 @@ from pydantic_core import PydanticCustomError
 from app.books.models import WorkType
 from app.core.include import WithPermissions
 from app.core.isbn import Isbn
+from app.core.outbox import Task
 from app.core.schemas import IdText, Input, JsonObject, Schema, Url
 
 MAX_PEOPLE = 100
 MAX_OTHER_ISBNS = 200
+MAX_LOOKED_UP = 500
 
 
 def _blank_as_none(value: object) -> object:
@@ -295,3 +297,11 @@ class BulkReport(Schema):
     msg: str
     summary: BulkSummary
     results: list[RowResult] = Field(description="Rows with something to say.")
+
+
+class Hydrate(Task, kind="hydrate"):
+    """Ask the providers of book data about these editions, and keep what they tell."""
+
+    deadline = timedelta(minutes=5)
+
+    isbns: list[Isbn] = Field(min_length=1, max_length=MAX_LOOKED_UP)

@@ -7,10 +7,12 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books import queries
+from app.books.additions.plan import ANOTHER_BOOK
 from app.books.additions.report import Report, report_on
-from app.books.additions.rows import Batch, addition_of, forbidden_fields
+from app.books.additions.rows import Addition, Batch, addition_of, forbidden_fields
 from app.books.additions.statements import add
 from app.books.briefs import Heading, shown_heading
+from app.books.lookups import look_up
 from app.books.merging.redirects import current_id
 from app.books.models import Edition, MergeKind
 from app.books.schemas import (
@@ -92,13 +94,14 @@ async def add_edition(session: AsyncSession, account: Account, data: EditionCrea
     """
     if faults := forbidden_fields(data, is_admin=account.is_admin):
         raise FieldForbidden(errors=faults)
-    (outcome,) = await add(session, [addition_of(data)])
+    (outcome,), unknown = await add(session, [addition_of(data)])
     if outcome.status == "rejected":
         raise NotFound(errors=[FieldError("/work_id", "not_found", "There is no such work.")])
     if outcome.conflicts:
         raise AlreadyExists(
             outcome.note.hint if outcome.note else "This edition is known, and it lacks nothing of that."
         )
+    await look_up(session, unknown, account=account)
     edition = await describe_edition(session, data.isbn)
     if outcome.status != "unchanged":
         events.record(
@@ -117,12 +120,13 @@ async def add_editions(session: AsyncSession, account: Account, batch: Batch, *,
     Raises ``NothingUsable`` if every row is rejected and, for an ``atomic`` request, ``AtomicRejected`` if one is.
     """
     await transaction_of(session).allow_bulk()
-    outcomes = await add(session, batch.additions)
+    outcomes, unknown = await add(session, batch.additions)
     report = await aside(batch.received > MANY_ROWS, report_on, batch, outcomes)
     if batch.received and report.summary.rejected == batch.received:
         _refuse(NothingUsable, report)
     if atomic and report.summary.rejected:
         _refuse(AtomicRejected, report)
+    await look_up(session, unknown, account=account)
     events.record(
         session,
         "Bulk editions added",
@@ -131,6 +135,22 @@ async def add_editions(session: AsyncSession, account: Account, batch: Batch, *,
         info=msgspec.structs.asdict(report.summary),
     )
     return report
+
+
+async def fill_editions(session: AsyncSession, told: Sequence[EditionCreateIn]) -> dict[int, int]:
+    """Take over what editions lack from those who were asked about them, by the same rules as anybody's additions.
+
+    The works of those that were taken for the book that was told of, by ISBN.
+    """
+    additions = [Addition(row, int(data.isbn), (), data) for row, data in enumerate(told)]
+    outcomes, _ = await add(session, additions)
+    meant = [
+        each.isbn
+        for each, outcome in zip(additions, outcomes, strict=True)
+        if outcome.note is None or outcome.note.code != ANOTHER_BOOK.code
+    ]
+    rows = await driver_of(session).execute(queries.WORKS_OF, [array_of(meant)])
+    return dict(await rows.fetchall())
 
 
 def _refuse(problem: type[AtomicRejected | NothingUsable], report: Report) -> NoReturn:

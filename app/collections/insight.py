@@ -11,28 +11,23 @@ from app.core.db import driver_of
 OLDEST = 18
 """Books for grown-ups count up to here."""
 
-# Each work has at most one labelset, so nothing counts twice. Hues and abilities are bits, by their ids: that leaves
-# few kinds of holdings, from which everything else is counted.
+# Each work has at most one labelset, so nothing counts twice. Hues and abilities come from `work_labels` (app/search),
+# as bits by their ids: that leaves few kinds of holdings, from which everything else is counted.
 INSIGHT = b"""
 WITH held AS MATERIALIZED (
     SELECT i.edition_isbn IS NULL AS without_isbn, i.copies_total, i.copies_available, e.work_id,
-           e.title IS NOT NULL AND e.cover_url IS NOT NULL AS hydrated, l.id AS labelset_id, l.min_age, l.max_age,
-           l.huey_summary IS NOT NULL AS summarised, l.recommend_status = 'GOOD' AS good
+           e.title IS NOT NULL AND e.cover_url IS NOT NULL AS hydrated, l.min_age, l.max_age,
+           l.huey_summary IS NOT NULL AS summarised, l.recommend_status = 'GOOD' AS good, w.hues, w.abilities
       FROM collection_items i
       LEFT JOIN editions e ON e.isbn = i.edition_isbn
       LEFT JOIN labelsets l ON l.work_id = e.work_id
+      LEFT JOIN work_labels w ON w.work_id = e.work_id
      WHERE i.collection_id = %(collection)s AND i.withdrawn_at IS NULL
-), hued AS (
-    SELECT labelset_id, bit_or(1::bigint << hue_id) AS hues FROM labelset_hues
-     WHERE labelset_id IN (SELECT labelset_id FROM held) GROUP BY labelset_id
-), able AS (
-    SELECT labelset_id, bit_or(1::bigint << reading_ability_id) AS abilities FROM labelset_reading_abilities
-     WHERE labelset_id IN (SELECT labelset_id FROM held) GROUP BY labelset_id
 ), kinds AS MATERIALIZED (
     SELECT hydrated, good, without_isbn, hues, abilities, min_age, max_age,
            coalesce(summarised AND hues <> 0 AND abilities <> 0 AND min_age >= 0 AND max_age > 0, false) AS labelled,
            count(*) AS holdings, sum(copies_total) AS copies, sum(copies_available) AS on_shelf
-      FROM held LEFT JOIN hued USING (labelset_id) LEFT JOIN able USING (labelset_id)
+      FROM held
      GROUP BY hydrated, good, without_isbn, hues, abilities, min_age, max_age, summarised
 ), aged AS (
     SELECT age, sum(holdings) AS count
@@ -51,10 +46,10 @@ SELECT coalesce(sum(holdings), 0) AS total_editions,
        jsonb_build_object('on_shelf', coalesce(sum(on_shelf), 0), 'borrowed', coalesce(sum(copies - on_shelf), 0))
            AS availability,
        ARRAY(SELECT jsonb_build_object('key', key, 'name', name, 'count',
-                        (SELECT coalesce(sum(holdings), 0) FROM kinds WHERE hues & (1::bigint << id) <> 0))
+                        (SELECT coalesce(sum(holdings), 0) FROM kinds WHERE hues & (1 << id) <> 0))
                FROM hues ORDER BY id) AS by_hue,
        ARRAY(SELECT jsonb_build_object('key', key, 'name', name, 'count',
-                        (SELECT coalesce(sum(holdings), 0) FROM kinds WHERE abilities & (1::bigint << id) <> 0))
+                        (SELECT coalesce(sum(holdings), 0) FROM kinds WHERE abilities & (1 << id) <> 0))
                FROM reading_abilities ORDER BY id) AS by_reading_ability,
        ARRAY(SELECT jsonb_build_object('age', age, 'count', count) FROM aged ORDER BY age) AS by_age
   FROM kinds"""

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, select
 
 from app.collections.models import Collection
 from app.core.aside import array_of
-from app.core.db import Driver
+from app.core.db import Driver, Transaction
 from app.core.text import fold
 
 ItemRow = tuple[int, int, int, str | None, int | None, str | None, str]
@@ -53,18 +53,18 @@ def collection_locked(which: ColumnElement[bool]) -> Select[Collection]:
     return select(Collection).where(which).with_for_update()
 
 
-async def collection_row(driver: Driver, collection_id: UUID) -> CollectionRow | None:
+async def collection_row(transaction: Transaction, collection_id: UUID) -> CollectionRow | None:
     """A collection to be read."""
-    return await _collection_row(driver, b"id = %s", collection_id)
+    return await _collection_row(transaction, b"id = %s", collection_id)
 
 
-async def collection_row_of_school(driver: Driver, school_id: UUID) -> CollectionRow | None:
+async def collection_row_of_school(transaction: Transaction, school_id: UUID) -> CollectionRow | None:
     """A school's collection to be read."""
-    return await _collection_row(driver, b"school_id = %s", school_id)
+    return await _collection_row(transaction, b"school_id = %s", school_id)
 
 
-async def _collection_row(driver: Driver, which: bytes, identifier: UUID) -> CollectionRow | None:
-    row = await (await driver.execute(_COLLECTION + which, [identifier])).fetchone()
+async def _collection_row(transaction: Transaction, which: bytes, identifier: UUID) -> CollectionRow | None:
+    row = await transaction.row(_COLLECTION + which, [identifier])
     return None if row is None else CollectionRow(*row)
 
 

@@ -33,7 +33,7 @@ IfMatch = Annotated[
 
 
 async def get_collection(collection_id: UUID, transaction: RequestTransaction) -> CollectionRow:
-    collection = await queries.collection_row(transaction.driver, collection_id)
+    collection = await queries.collection_row(transaction, collection_id)
     if collection is None:
         raise NotFound("There is no such collection.")
     return collection
@@ -66,7 +66,7 @@ async def get_school_collection(
     wriveted_identifier: UUID, transaction: RequestTransaction
 ) -> CollectionRow | Collection:
     """A school's collection; an empty one about to be born where it has none yet."""
-    found = await queries.collection_row_of_school(transaction.driver, wriveted_identifier)
+    found = await queries.collection_row_of_school(transaction, wriveted_identifier)
     return found or await _unborn(transaction.session, wriveted_identifier)
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.books.lookups import look_up
 from app.collections import activity, queries
 from app.collections.models import Collection
 from app.collections.queries import CollectionRow, ItemRow
@@ -101,6 +102,7 @@ async def apply_changes(
         touch(collection, item_count=collection.item_count + summary.added - summary.removed)
     if terms.dry_run:
         transaction_of(session).rollback_only = True
+    await look_up(session, outcome.new_editions, account=account)
     events.record(
         session,
         "Collection Update",
@@ -230,7 +232,7 @@ async def remove(session: AsyncSession, account: Account, collection: Collection
     await session.execute(delete(Collection).where(Collection.id == collection.id))
 
 
-NOTHING_DONE = Outcome(frozenset(), frozenset(), frozenset(), frozenset(), 0, (), 0)
+NOTHING_DONE = Outcome(frozenset(), frozenset(), frozenset(), frozenset(), 0, (), ())
 
 
 def _refuse(problem: type[AtomicRejected | NothingUsable], plan: Plan, outcome: Outcome, terms: Terms) -> NoReturn:

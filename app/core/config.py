@@ -188,6 +188,18 @@ class Settings(BaseSettings):
         None, description="E-mail address of the service account as which the queue calls the internal API."
     )
 
+    internal_url: Annotated[Url | None, faults.held_to(faults.url_faults)] = Field(
+        None, description="Base of the internal API's addresses, where the queue calls."
+    )
+    cloud_tasks_location: Annotated[str | None, faults.held_to(faults.location_faults)] = Field(
+        None, description="Where the queues of Cloud Tasks are: projects/<project>/locations/<location>."
+    )
+    cloud_tasks_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,40}$")] = Field(
+        "", description="What the names of the queues begin with; the kind of task follows."
+    )
+    cloud_tasks_address: Annotated[str | None, faults.held_to(faults.twin_faults)] = Field(
+        None, description="host:port of a twin of Cloud Tasks, asked without credentials; never in production."
+    )
     task_first_pause: float = Field(
         5.0, gt=0, le=60, description="After a task's first failure; each further pause is four times as long."
     )
@@ -206,6 +218,12 @@ class Settings(BaseSettings):
     rate_limit_anonymous: int = Field(60, ge=1, le=10_000, description="The same of one address.")
     rate_limit_classroom: int = Field(600, ge=1, le=100_000, description="The same where pupils sign in.")
     rate_limit_bulk: int = Field(10, ge=1, le=1_000, description="Bulk changes a minute of one collection.")
+    event_retention: timedelta = Field(
+        760 * DAY, ge=90 * DAY, le=10 * YEAR, description="How long events are kept: some 25 months."
+    )
+    stale_sync_after: timedelta = Field(
+        7 * DAY, ge=DAY, le=YEAR, description="A school that has not synced for so long is told of."
+    )
     idempotency_retention: timedelta = Field(
         48 * HOUR, ge=DAY, le=30 * DAY, description="How long the answer to an Idempotency-Key is kept."
     )
@@ -279,10 +297,13 @@ def settings() -> Settings:
         raise SystemExit(str(refusal)) from None
 
 
-def internal_settings() -> Settings:
-    """The same for the internal app, which in production has to know who may call it."""
+NEEDED_TO_SERVE = ("internal_audience", "internal_service_account", "internal_url", "cloud_tasks_location")
+
+
+def serving_settings() -> Settings:
+    """The same for a process that serves: production has to know its queue, and who may call the internal API."""
     found = settings()
-    if found.environment == "production" and found.internal_service_account is None:
-        names = (VARIABLES["internal_audience"], VARIABLES["internal_service_account"])
-        raise SystemExit(str(InsecureConfiguration(f"{name}: is not set" for name in names)))
+    missing = [VARIABLES[name] for name in NEEDED_TO_SERVE if getattr(found, name) is None]
+    if missing and (found.environment == "production" or found.cloud_tasks_location is not None):
+        raise SystemExit(str(InsecureConfiguration(f"{name}: is not set" for name in missing)))
     return found

@@ -33,6 +33,7 @@ PROJECT = re.compile(r"\A[a-z][a-z0-9-]{4,28}[a-z0-9]\Z")
 PROVIDER = re.compile(r"\A[a-z][a-z0-9.-]{1,60}\Z")
 BOOK_DATA = ("nielsen", "open-library", "google-books")
 CONTACT = re.compile(r"\A(?:https://|[A-Za-z0-9._+-]{1,64}@)[A-Za-z0-9][A-Za-z0-9./_-]{2,200}\Z")
+LOCATION = re.compile(r"\Aprojects/[a-z][a-z0-9-]{4,28}[a-z0-9]/locations/[a-z0-9-]{2,40}\Z")
 HOST_AND_PORT = re.compile(r"\A[A-Za-z0-9.-]{1,253}:[0-9]{1,5}\Z")
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "replace", "example", "sample", "default")
 SAMPLE_WORDS = (*PLACEHOLDERS, "secret", "passw", "insecure", "wriveted")
@@ -220,6 +221,18 @@ def internal_account_faults(account: str | None, data: Mapping[str, Any]) -> Ite
         yield "goes with WRIVETED_INTERNAL_AUDIENCE: set both or neither"
     if account is not None and production(data) and not account.endswith(".gserviceaccount.com"):
         yield "has to be the address of a Google service account"
+
+
+def location_faults(location: str | None, data: Mapping[str, Any]) -> Iterator[str]:
+    if location is not None and not LOCATION.fullmatch(location):
+        yield "has to be projects/<project>/locations/<location>"
+
+
+def twin_faults(host: str | None, data: Mapping[str, Any]) -> Iterator[str]:
+    if host is not None and production(data):
+        yield "a twin may not be asked in production"
+    if host is not None and not HOST_AND_PORT.fullmatch(host):
+        yield "has to be host:port"
 
 
 def project_faults(project: str | None, data: Mapping[str, Any]) -> Iterator[str]:

@@ -22,13 +22,14 @@ OLDEST_SECONDS = 900.0
 
 
 class Lease:
-    """A connection that is lent: as the engine knows it, and the driver under it."""
+    """A connection that is lent: as the engine knows it, the driver under it, and a cursor that stays open."""
 
-    __slots__ = ("connection", "driver", "opened_at", "used_at")
+    __slots__ = ("connection", "cursor", "driver", "opened_at", "used_at")
 
     def __init__(self, connection: PoolProxiedConnection) -> None:
         self.connection = connection
         self.driver = cast(Driver, connection.driver_connection)
+        self.cursor = self.driver.cursor()
         self.opened_at = self.used_at = time.monotonic()
 
     @property

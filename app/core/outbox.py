@@ -123,6 +123,7 @@ async def enqueue(
 def store(session: AsyncSession, *tasks: Task, account: Account | None, due_in: timedelta = timedelta(0)) -> list[UUID]:
     """The same, for one who cannot wait: the session writes the rows with the rest of its transaction."""
     due_at = datetime.now(UTC) + due_in if due_in else None
+    later = {} if due_at is None else {"due_at": due_at}
     rows = [
         TaskRow(
             id=uuid4(),
@@ -131,16 +132,25 @@ def store(session: AsyncSession, *tasks: Task, account: Account | None, due_in: 
             account=None if account is None else account.subject,
             impersonator=None if account is None else account.impersonator,
             request_id=request_id.get() or None,
-            due_at=func.now() if due_at is None else due_at,
+            **later,
         )
         for task in tasks
     ]
     session.add_all(rows)
-    transaction = transaction_of(session)
-    queue, offers = transaction.database.queue, [Offer(row.id, row.kind, due_at) for row in rows]
-    if queue is not None:
-        transaction.afterwards.append(lambda: _tell(queue, offers))
+    _offer_afterwards(session, [Offer(row.id, row.kind, due_at) for row in rows])
     return [row.id for row in rows]
+
+
+def tell_again(session: AsyncSession, tasks: Sequence[tuple[UUID, str, int]]) -> None:
+    """Tell the queue after the commit of tasks that are due anew: the id, kind and number of the offer of each."""
+    _offer_afterwards(session, [Offer(id_, kind, None, number) for id_, kind, number in tasks])
+
+
+def _offer_afterwards(session: AsyncSession, offers: Sequence[Offer]) -> None:
+    transaction = transaction_of(session)
+    queue = transaction.database.queue
+    if queue is not None and offers:
+        transaction.afterwards.append(lambda: _tell(queue, offers))
 
 
 _telling: set[asyncio.Task[None]] = set()

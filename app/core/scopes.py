@@ -45,6 +45,7 @@ AREAS: Mapping[str, str | None] = {
     "collections": "collections",
     "editions": "books",
     "events": "events",
+    "hydration": None,
     "illustrators": "books",
     "labels": "books",
     "merges": "books",
@@ -52,10 +53,12 @@ AREAS: Mapping[str, str | None] = {
     "schools": "schools",
     "search": "books",
     "sign-in": None,
+    "tasks": None,
     "users": None,
     "works": "books",
 }
-"""The area of a router's tag. None: people, credentials and their record, whose doors open to no key."""
+"""The area of a router's tag. None: people, credentials and their record, and what is asked of other hosts, whose doors
+open to no key."""
 
 
 def only_reads(endpoint: Endpoint) -> Endpoint:

@@ -153,13 +153,16 @@ def _refuse_what_is_not_theirs(account: Account, given: EventCreateIn) -> None:
         raise Forbidden("The system itself emits events of this title.", permission="create", resource="Event")
     if given.level not in ORDINARY_LEVELS:
         raise Forbidden("Warnings and errors are for administrators to post.", permission="create", resource="Event")
-    if given.user_id is not None and account.principals.isdisjoint(
-        {f"user:{given.user_id}", f"parent:{given.user_id}"}
-    ):
+    require_right_to_post_about(account, given.user_id, given.school_id)
+
+
+def require_right_to_post_about(account: Account, user_id: UUID | None, school_id: UUID | None) -> None:
+    """Raises ``Forbidden`` unless an account may say that something happened to this person and this school."""
+    if account.is_admin:
+        return
+    if user_id is not None and account.principals.isdisjoint({f"user:{user_id}", f"parent:{user_id}"}):
         raise Forbidden("You may post events about yourself and your children.", permission="create", resource="Event")
-    if given.school_id is not None and account.principals.isdisjoint(
-        {f"school:{given.school_id}", f"kiosk:{given.school_id}"}
-    ):
+    if school_id is not None and account.principals.isdisjoint({f"school:{school_id}", f"kiosk:{school_id}"}):
         raise Forbidden("You may post events of your own school.", permission="create", resource="Event")
 
 

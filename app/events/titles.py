@@ -16,6 +16,7 @@ SYSTEM_TITLES = (
     "Class code rotated",
     "Collection Deleted",
     "Collection Reset",
+    "Collection sync is stale",
     "Collection Update",
     "Collection item activity created",
     "Compared booklist and collection",
@@ -26,8 +27,12 @@ SYSTEM_TITLES = (
     "Huey Books terms accepted",
     "Hydration: Begin batch",
     "Hydration: Finish",
+    "Hydration: Google Books API error",
+    "Hydration: Google Books rate limit error",
     "Hydration: Nielsen API error",
     "Hydration: Nielsen rate limit error",
+    "Hydration: Open Library API error",
+    "Hydration: Open Library rate limit error",
     "Labelling requested",
     "Labels generated",
     "Labelsets updated",
@@ -71,6 +76,7 @@ SYSTEM_TITLES = (
     "Work updated",
     "Works merged",
 )
+SYNC_IS_STALE = "Collection sync is stale"
 BOOK_REVIEWED = "Huey: Book reviewed"
 READING_LOGGED = "Reader timeline event: Reading logged"
 PROCESSED_TITLES = frozenset({BOOK_REVIEWED, READING_LOGGED})

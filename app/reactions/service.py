@@ -1,4 +1,4 @@
-"""What follows from an event, once for each: reading that was logged is how things stand with a book."""
+"""What follows from an event, once for each: how things stand with a book that is read, and lists of what is liked."""
 
 from pydantic import ValidationError
 from sqlalchemy import select
@@ -13,7 +13,9 @@ from app.core.log import get_logger
 from app.core.work import Work
 from app.events.models import Event
 from app.events.schemas import ProcessEvent
-from app.events.titles import READING_LOGGED
+from app.events.service import require_right_to_post_about
+from app.events.titles import BOOK_REVIEWED, READING_LOGGED
+from app.reactions.reviews import note_likes
 from app.reactions.schemas import ReadingLogged
 
 
@@ -25,8 +27,11 @@ async def process(work: Work[ProcessEvent]) -> None:
         if event is None or work.account is None:
             return
         try:
+            require_right_to_post_about(work.account, event.user_id, event.school_id)
             if event.title == READING_LOGGED:
                 await _note_reading(session, work.account, event)
+            elif event.title == BOOK_REVIEWED:
+                await note_likes(session, work.account, event)
         except (ValidationError, Invalid, Forbidden) as refusal:
             get_logger().info("event.without_effect", event_id=event.id, reason=type(refusal).__name__)
 

@@ -12,7 +12,7 @@ from app.books.merging.redirects import current_id
 from app.books.models import MergeKind
 from app.collections.models import Collection
 from app.collections.queries import CollectionRow, collection_row_of_school
-from app.core.db import Driver, driver_of
+from app.core.db import Driver, transaction_of
 from app.core.errors import NotFound
 from app.core.isbn import display
 from app.schools.models import School
@@ -39,7 +39,7 @@ class Found:
 
 async def shelf_of_school(session: AsyncSession, school_id: UUID) -> CollectionRow | Collection:
     """A school's collection; one without an id where it has none yet. Raises ``NotFound`` without such a school."""
-    found = await collection_row_of_school(driver_of(session), school_id)
+    found = await collection_row_of_school(transaction_of(session), school_id)
     if found is not None:
         return found
     if await school_number(session, school_id) is None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Index, String, func
+from sqlalchemy import Index, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.acl import Acl, Allow
@@ -26,6 +26,7 @@ class JobRun(Base):
 
     __tablename__ = "job_runs"
     __table_args__ = (
+        Index("uq_job_runs_running", "job", unique=True, postgresql_where=text("outcome = 'running'")),
         Index("ix_job_runs_job_started_at", "job", "started_at", "id"),
         Index("ix_job_runs_started_at_id", "started_at", "id"),
     )
@@ -36,6 +37,6 @@ class JobRun(Base):
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ended_at: Mapped[datetime | None]
     failure: Mapped[str | None] = mapped_column(String(120))
-    report: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    report: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
 
     __acl__ = Acl((Allow, "role:admin", "read"))

@@ -163,6 +163,8 @@ EXPECTED: dict[str, Asked | None] = {
     "editions_find": Asked("Edition", "read"),
     "editions_add_many": Asked("Edition", "add", lambda target: [{"isbn": new_isbn()}]),
     "editions_update": Asked("Edition", "update", lambda target: {"edition_subtitle": "A Story"}),
+    "hydration_queue": Asked("Edition", "update", lambda target: [new_isbn()]),
+    "hydration_look": Asked("Edition", "update"),
     "works_find": Asked("Work", "read"),
     "works_create": Asked("Work", "add", _work),
     "works_get": Asked("Work", "read"),

@@ -28,7 +28,7 @@ from tests.books.catalogue import new_isbn
 from tests.oracle.oracle import decide, principals
 from tests.world import Client, World
 
-ABSENT_IN_TARGETS = {"collections_get_item_by_isbn", "editions_get", "editions_update"}
+ABSENT_IN_TARGETS = {"collections_get_item_by_isbn", "editions_get", "editions_update", "hydration_look"}
 """What these look for is in no target: who may look hears 404."""
 LAST = "sign_in_log_out_everywhere"
 """Its token is good for nothing afterwards."""

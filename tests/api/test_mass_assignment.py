@@ -112,8 +112,8 @@ WRITERS = [
     each for each in ACTIVE_PEOPLE if each.name in ("the student", "educator", "school admin", "parent", "supporter")
 ]
 """Who stands close enough to a student to try."""
-NO_FIELDS = {"labels_compare"}
-"""A list of ISBNs."""
+NO_FIELDS = {"hydration_queue", "labels_compare"}
+"""Lists of ISBNs."""
 BY_ITEM = {"labels_update_many"}
 """An item with an unknown field is refused by itself: tests/labels."""
 

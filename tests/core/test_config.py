@@ -40,6 +40,8 @@ GOOD = {
     "WRIVETED_TRUSTED_PROXIES": "10.1.0.0/16,192.0.2.7,2001:db8::/32",
     "WRIVETED_INTERNAL_AUDIENCE": "https://internal-abc-ts.a.run.app",
     "WRIVETED_INTERNAL_SERVICE_ACCOUNT": "tasks@huey-books.iam.gserviceaccount.com",
+    "WRIVETED_INTERNAL_URL": "https://internal-abc-ts.a.run.app",
+    "WRIVETED_CLOUD_TASKS_LOCATION": "projects/huey-books-prod/locations/australia-southeast1",
     "WRIVETED_FIREBASE_PROJECT_ID": "huey-books-prod",
     "PATH": "/usr/bin",
 }
@@ -97,6 +99,10 @@ INSECURE = [
     ("WRIVETED_CORS_ORIGINS", "https://hueybooks"),
     ("WRIVETED_CORS_ORIGINS", "https://app.localhost"),
     ("WRIVETED_INTERNAL_AUDIENCE", "http://internal-abc-ts.a.run.app"),
+    ("WRIVETED_INTERNAL_URL", "http://internal-abc-ts.a.run.app"),
+    ("WRIVETED_INTERNAL_URL", "https://127.0.0.1"),
+    ("WRIVETED_INTERNAL_CERTIFICATES_URL", "https://certificates.example.com"),
+    ("WRIVETED_CLOUD_TASKS_ADDRESS", "127.0.0.1:8123"),
     ("WRIVETED_INTERNAL_AUDIENCE", "https://localhost:8001"),
     ("WRIVETED_INTERNAL_SERVICE_ACCOUNT", "somebody@gmail.com"),
     ("DATABASE_URL", database(user="postgres")),
@@ -123,6 +129,8 @@ INSECURE = [
     ("WRIVETED_FIREBASE_ACCOUNTS_URL", "https://accounts.hueybooks.com"),
     ("WRIVETED_FIREBASE_EMULATOR_HOST", "localhost:9099"),
     ("WRIVETED_EGRESS_LOOPBACK", "true"),
+    ("WRIVETED_NIELSEN_URL", "http://127.0.0.1:8123/nielsen"),
+    ("WRIVETED_OPEN_LIBRARY_URL", "http://openlibrary.org"),
     ("FIREBASE_AUTH_EMULATOR_HOST", "localhost:9099"),
     ("STORAGE_EMULATOR_HOST", "http://localhost:4443"),
     ("PUBSUB_EMULATOR_HOST", "pubsub.hueybooks.com:8085"),
@@ -170,6 +178,10 @@ WRONG = [
     ("WRIVETED_TRUSTED_PROXIES", "0.0.0.0/1,128.0.0.0/1"),
     ("WRIVETED_TRUSTED_PROXIES", "proxy.hueybooks.com"),
     ("WRIVETED_INTERNAL_AUDIENCE", "internal"),
+    ("WRIVETED_INTERNAL_URL", "internal"),
+    ("WRIVETED_CLOUD_TASKS_LOCATION", "huey-books-prod"),
+    ("WRIVETED_CLOUD_TASKS_PREFIX", "a/b"),
+    ("WRIVETED_TASK_FIRST_PAUSE", "0"),
     ("WRIVETED_LOG_LEVEL", "TRACE"),
     ("DATABASE_URL", "sqlite:///books-of-everyone.db"),
     ("DATABASE_URL", database().replace("postgresql", "mysql")),
@@ -214,6 +226,11 @@ WRONG = [
     ("WRIVETED_FIREBASE_EMULATOR_HOST", "http://localhost:9099/"),
     ("WRIVETED_EGRESS_CONTACT", "x\r\nHost: y"),
     ("WRIVETED_EGRESS_CONTACT", "us"),
+    ("WRIVETED_HYDRATION_PROVIDERS", "nielsen,amazon"),
+    ("WRIVETED_HYDRATION_PROVIDERS", "nielsen,nielsen"),
+    ("WRIVETED_NIELSEN_CLIENT_ID", "huey"),
+    ("WRIVETED_NIELSEN_PASSWORD", "hush"),
+    ("WRIVETED_OPEN_LIBRARY_REQUESTS_PER_MINUTE", "181"),
     ("WRIVETED_IDEMPOTENCY_RETENTION", "PT1H"),
     ("WRIVETED_DEBUG", "true"),
     ("WRIVETED_SQL_ECHO", "true"),
@@ -414,7 +431,7 @@ def start(environ: dict[str, str], code: str, folder: Path = ROOT) -> subprocess
 
 
 SETTINGS = "import app.core.config; app.core.config.settings()"
-INTERNAL = "import app.core.config; app.core.config.internal_settings()"
+INTERNAL = "import app.core.config; app.core.config.serving_settings()"
 
 
 def test_process_with_good_settings_starts_in_silence() -> None:
@@ -450,9 +467,24 @@ def test_process_without_settings_ends_even_beside_a_file_of_settings(tmp_path: 
     assert "DATABASE_URL: is not set" in ended.stderr
 
 
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "WRIVETED_INTERNAL_URL",
+        "WRIVETED_CLOUD_TASKS_LOCATION",
+    ],
+)
+def test_production_serves_only_with_a_queue(variable: str) -> None:
+    ended = start(GOOD | {variable: MISSING}, INTERNAL)
+    assert ended.returncode == 1
+    assert f"{variable}: is not set" in ended.stderr
+
+
 @pytest.mark.parametrize(("environment", "code"), [("production", 1), ("development", 0)])
 def test_internal_app_has_to_know_its_caller_in_production(environment: str, code: int) -> None:
     anyone = {"WRIVETED_INTERNAL_AUDIENCE": MISSING, "WRIVETED_INTERNAL_SERVICE_ACCOUNT": MISSING}
+    if environment == "development":
+        anyone["WRIVETED_CLOUD_TASKS_LOCATION"] = MISSING
     environ = GOOD | anyone | {"WRIVETED_ENVIRONMENT": environment}
     assert start(environ, SETTINGS).returncode == 0
     ended = start(environ, INTERNAL)

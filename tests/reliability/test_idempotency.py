@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import psycopg
@@ -17,101 +15,11 @@ from fastapi.routing import APIRoute
 from app.core.idempotency import replay_or_remember
 from app.core.requests import operation_name
 from app.events import service as events
-from tests.collections.shelves import HUNGER_GAMES, TWILIGHT, isbn
-from tests.world import Client, World
+from tests.collections.shelves import HUNGER_GAMES, TWILIGHT
+from tests.reliability.doors import DOORS, Door, door_of, sync
+from tests.world import World
 
 KEPT = ("content-type", "etag", "location")
-LOCATION = {"location": {"state": "NSW", "postcode": "2038"}}
-
-
-@dataclass(frozen=True)
-class Door:
-    """A request that may be sent with a key, and another that the same key may not be used for."""
-
-    caller: Client
-    method: str
-    path: str
-    body: Any
-    other: Any
-
-    async def ask(self, key: str | None, query: dict[str, str] | None = None, *, other: bool = False) -> httpx.Response:
-        headers = {} if key is None else {"Idempotency-Key": key}
-        body = self.other if other else self.body
-        return await self.caller.request(self.method, self.path, json=body, headers=headers, params=query)
-
-
-async def sync(world: World, rows: list[Any] | None = None) -> Door:
-    """A library system replaces the holdings of its school."""
-    school = await world.school()
-    path = f"/school/{school.wriveted_identifier}/collection"
-    return Door(await world.lms(school), "POST", path, rows or [{"isbn": HUNGER_GAMES}], [{"isbn": TWILIGHT}])
-
-
-async def door_of(world: World, operation: str) -> Door:
-    """A request to a door, with a school, a collection and callers of its own."""
-    school = await world.school()
-    new_school = {"name": "New school", "country_code": "AUS", "info": LOCATION}
-    admin = await world.admin()
-    match operation:
-        case "schools_create":
-            return Door(admin, "POST", "/school", new_school, new_school | {"name": "Another"})
-        case "classes_create":
-            path, given = f"/school/{school.wriveted_identifier}/class", {"name": "3B"}
-            return Door(admin, "POST", path, given, given | {"name": "4A"})
-        case "schools_create_many":
-            return Door(admin, "POST", "/schools", [new_school], [new_school, new_school])
-        case "editions_create":
-            book = {"isbn": isbn(uuid4().int % 10**8), "title": "A book"}
-            return Door(admin, "POST", "/edition", book, book | {"title": "Another"})
-        case "editions_add_many":
-            book = {"isbn": isbn(uuid4().int % 10**8), "title": "A book"}
-            return Door(admin, "POST", "/editions", [book], [book | {"title": "Another"}])
-        case "events_create_event":
-            event = {"title": "Test: asked", "level": "normal"}
-            return Door(admin, "POST", "/events", event, event | {"title": "Test: asked otherwise"})
-    lms = await world.lms(school)
-    if operation == "collections_create":
-        new = {"name": "Library", "school_id": str(school.wriveted_identifier), "items": [{"isbn": TWILIGHT}]}
-        return Door(lms, "POST", "/collection", new, new | {"name": "Another"})
-    path = f"/collection/{(await world.collection(school)).id}"
-    rows, others = [{"isbn": HUNGER_GAMES}], [{"isbn": TWILIGHT}]
-    match operation:
-        case "collections_replace":
-            whole = {"name": "Library", "items": rows}
-            return Door(lms, "PUT", path, whole, whole | {"items": others})
-        case "collections_update":
-            return Door(lms, "PATCH", path, {"items": rows}, {"items": others})
-        case "collections_replace_items":
-            return Door(lms, "PUT", f"{path}/items", rows, others)
-        case "collections_add_item":
-            return Door(lms, "POST", f"{path}/item", {"edition_isbn": HUNGER_GAMES}, {"edition_isbn": TWILIGHT})
-    path = f"/school/{school.wriveted_identifier}/collection"
-    return Door(lms, "POST" if operation == "collections_sync_school" else "PATCH", path, rows, others)
-
-
-DOORS = (
-    "schools_create",
-    "schools_create_many",
-    "classes_create",
-    "editions_create",
-    "editions_add_many",
-    "events_create_event",
-    "collections_create",
-    "collections_replace",
-    "collections_update",
-    "collections_replace_items",
-    "collections_add_item",
-    "collections_sync_school",
-    "collections_change_school",
-)
-
-
-BY_THE_SAME_DEPENDENCY = (
-    *("authors_create", "booklists_create", "booklists_update", "collections_log_activity", "editions_create"),
-    *("labels_update_many", "merges_merge_authors", "merges_merge_works", "merges_undo"),
-    *("recommendations_recommend", "users_create_user", "works_create"),
-)
-"""Doors that take a key too, and are not tried here one by one."""
 
 
 def test_every_door_that_takes_a_key_is_tried_here(app: FastAPI) -> None:
@@ -119,7 +27,7 @@ def test_every_door_that_takes_a_key_is_tried_here(app: FastAPI) -> None:
         return dependant.call is replay_or_remember or any(map(takes_a_key, dependant.dependencies))
 
     doors = [route for route in app.routes if isinstance(route, APIRoute) and takes_a_key(route.dependant)]
-    assert sorted(operation_name(door) for door in doors) == sorted({*DOORS, *BY_THE_SAME_DEPENDENCY})
+    assert sorted(operation_name(door) for door in doors) == sorted(DOORS)
 
 
 def same_answer(first: httpx.Response, again: httpx.Response) -> bool:
@@ -329,7 +237,7 @@ async def test_our_own_failure_leaves_the_key_free(
     door = await door_of(world, operation)
     before = await effects(world)
     with monkeypatch.context() as patch:
-        patch.setattr(events, "record", fail)
+        patch.setattr(events, "Event", fail)
         assert refused(await door.ask("a-key"), 500, "internal_error")
     assert await effects(world) == before
     first = await door.ask("a-key")

@@ -3,13 +3,11 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
 import pytest_asyncio
 import uvicorn
-from fastapi import FastAPI
 from sqlalchemy import select
 
 from app.adapters.local_deliverer import Deliverer
@@ -19,21 +17,8 @@ from app.core.db import Database
 from app.core.outbox import TaskRow, TaskState, enqueue
 from app.events.schemas import ProcessEvent
 from app.internal_api import create_internal_app
+from tests.tasks.serving import served
 from tests.world import World
-
-
-@asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
-    """The application on a port of its own."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False))
-    serving = asyncio.create_task(server.serve([listener]))
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await serving
 
 
 @pytest_asyncio.fixture

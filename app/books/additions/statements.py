@@ -6,7 +6,7 @@ never wait for a lock in another order than that of the ISBNs.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -143,8 +143,15 @@ ON CONFLICT (series_id, work_id) DO UPDATE SET order_id = excluded.order_id
 }
 
 
-async def add(session: AsyncSession, additions: Sequence[Addition]) -> list[Outcome]:
-    """Bring additions into the catalogue; what became of each, in their order."""
+class Added(NamedTuple):
+    """What became of additions, in their order, and the new editions that are still to be looked up."""
+
+    outcomes: list[Outcome]
+    unknown: list[int]
+
+
+async def add(session: AsyncSession, additions: Sequence[Addition]) -> Added:
+    """Bring additions into the catalogue."""
     driver = driver_of(session)
     telling = [addition for addition in additions if addition.data is not None]
     if telling:
@@ -163,7 +170,8 @@ async def add(session: AsyncSession, additions: Sequence[Addition]) -> list[Outc
         await _write(driver, catalogue)
         credited = {work.id for work, _ in catalogue.new_credits if work.id is not None}
         await refresh_briefs(session, catalogue.changed, credited)
-    return outcomes
+    complete = {isbn for isbn, edition in catalogue.changed.items() if edition.hydrated}
+    return Added(outcomes, [isbn for isbn in created if isbn not in complete])
 
 
 async def _led_on(session: AsyncSession, additions: Sequence[Addition]) -> Sequence[Addition]:

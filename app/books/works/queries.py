@@ -79,5 +79,6 @@ EDITIONS_OF = "SELECT isbn, work_id FROM editions WHERE isbn = ANY(%s::bigint[])
 INTRODUCE = """
 INSERT INTO editions (isbn) SELECT given.isbn FROM unnest(%s::bigint[]) AS given(isbn) ORDER BY given.isbn
 ON CONFLICT DO NOTHING
+RETURNING isbn
 """
 ADOPT = "UPDATE editions SET work_id = %s, updated_at = now() WHERE isbn = ANY(%s::bigint[])"

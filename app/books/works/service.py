@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.briefs import refresh_briefs
 from app.books.changes.people import people_meant
+from app.books.lookups import look_up
 from app.books.matching import Description, KnownWork, best_match, match_title, person_key
 from app.books.merging.locking import lock_catalogue
 from app.books.merging.redirects import current_id
@@ -74,7 +75,7 @@ async def create_work(session: AsyncSession, account: Account, new: WorkCreateWi
     driver = driver_of(session)
     await lock_catalogue(driver)
     isbns = array_of({int(isbn) for isbn in new.editions})
-    await driver.execute(queries.INTRODUCE, [isbns])
+    introduced = await (await driver.execute(queries.INTRODUCE, [isbns])).fetchall()
     owners = dict(await (await driver.execute(queries.EDITIONS_OF, [isbns])).fetchall())
     moved = {isbn: work_id for isbn, work_id in owners.items() if work_id is not None}
     if not account.is_admin:
@@ -95,6 +96,7 @@ async def create_work(session: AsyncSession, account: Account, new: WorkCreateWi
         await session.execute(insert(AuthorWork), [{"work_id": work.id, "author_id": id_} for id_ in authors])
     await driver.execute(queries.ADOPT, [work.id, isbns])
     await refresh_briefs(session, owners)
+    await look_up(session, [isbn for (isbn,) in introduced], account=account)
     events.record(
         session,
         "Work created",

@@ -32,7 +32,8 @@ class Outcome:
     """Holdings withdrawn because a replacement did not name them."""
     withdrawn_isbns: tuple[int, ...]
     """The first of those, for the report."""
-    new_editions: int
+    new_editions: tuple[int, ...]
+    """The ISBNs that the catalogue did not know."""
 
 
 # `found` pairs every change with the holding that it is about, `held` says what is wanted of it, and `unheld` looks up
@@ -112,7 +113,7 @@ SELECT (SELECT array_agg(ord) FROM unheld),
        (SELECT array_agg(ord) FROM held WHERE action <> 'a' AND (held_id IS NULL OR was_withdrawn)),
        (SELECT count(*) FROM withdrawn),
        (SELECT array_agg(edition_isbn) FROM (SELECT edition_isbn FROM withdrawn LIMIT 100) AS few),
-       (SELECT count(*) FROM new_editions),
+       (SELECT array_agg(isbn) FROM new_editions),
        (SELECT count(*) FROM unheld WHERE is_unknown)
 """
 
@@ -136,7 +137,7 @@ async def apply(
         statement = _FROM_ARRAYS + _APPLY
     (row,) = await (await driver.execute(statement, parameters)).fetchall()
     added, returned, updated, removed, missing, withdrawn, withdrawn_isbns, created, expected = row
-    if created < expected:
+    if len(created or []) < expected:
         await _take_over_titles(driver, collection_id)
     return Outcome(
         added=frozenset((added or []) + (returned or [])),
@@ -145,7 +146,7 @@ async def apply(
         missing=frozenset(missing or []),
         withdrawn=withdrawn,
         withdrawn_isbns=tuple(isbn for isbn in withdrawn_isbns or [] if isbn is not None),
-        new_editions=created,
+        new_editions=tuple(created or []),
     )
 
 

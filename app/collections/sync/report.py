@@ -54,7 +54,7 @@ def summarise(plan: Plan, outcome: Outcome, *, replacing: bool, dry_run: bool) -
         removed=outcome.withdrawn if replacing else len(outcome.removed),
         rejected=rejected,
         merged=len(plan.merged),
-        new_editions=outcome.new_editions,
+        new_editions=len(outcome.new_editions),
         dry_run=dry_run,
     )
 

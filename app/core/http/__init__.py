@@ -18,10 +18,10 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.core.guards import Authenticate
 from app.core.http import health
-from app.core.http.docs import pages
-from app.core.http.envelope import Envelope
+from app.core.http.docs import pages as documentation
+from app.core.http.envelope import Envelope, Observe
 from app.core.http.openapi import check_names, describe
-from app.core.http.switchboard import Switchboard
+from app.core.http.switchboard import Page, Switchboard
 from app.core.ratelimit import RateLimiter
 from app.core.requests import Door
 from app.core.sealing import Vault
@@ -32,7 +32,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 class _Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """Two layers, where FastAPI has six: the envelope answers whatever is raised, and counts the body."""
-        return Envelope(AsyncExitStackMiddleware(self.router), self.state.settings)
+        return Envelope(AsyncExitStackMiddleware(self.router), self.state.settings, observe=self.state.observe)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -51,12 +51,15 @@ def create_app(
     authenticate: Authenticate | None = None,
     docs: bool,
     lifespan: Lifespan | None = None,
+    pages: Sequence[Page] = (),
+    observe: Observe | None = None,
 ) -> FastAPI:
     """An app of these routers, all of whose routes are `Door`s, within the limits that hold everywhere.
 
-    With a `database` it also counts requests, tells its version and whether it is ready; with `docs` it shows
-    its documentation to everybody. `app.state` holds what the guards need: settings, database, vault, limiter,
-    attempts, API keys, acquaintances, authenticate, readiness; whoever calls this adds `tokens`.
+    `pages` are served beside the doors, `observe` is told of every request. With a `database` it also counts requests,
+    tells its version and whether it is ready; with `docs` it shows its documentation to everybody. `app.state` holds
+    what the guards need: settings, database, vault, limiter, attempts, API keys, acquaintances, authenticate,
+    readiness; whoever calls this adds `tokens`.
     """
     log.configure(settings.log_level)
     app = _Application(
@@ -73,8 +76,9 @@ def create_app(
     app.state.database = database
     app.state.vault = Vault.of(settings)
     app.state.authenticate = authenticate
+    app.state.observe = observe
     app.state.readiness = health.Readiness(database)
-    served = [*health.probes(), *(pages(app) if docs else ())]
+    served = [*health.probes(), *pages, *(documentation(app) if docs else ())]
     if database is not None:
         app.state.limiter = RateLimiter(database, settings)
         app.state.attempts = Attempts(database, settings)

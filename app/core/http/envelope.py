@@ -5,7 +5,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from starlette.requests import ClientDisconnect
@@ -20,6 +20,8 @@ from app.core.http.refusals import tell
 from app.core.requests import BODY, Body
 
 Header: TypeAlias = tuple[bytes, bytes]
+Observe: TypeAlias = Callable[[str, str, int, float], None]
+"""Is told of every request: its method, route template, status and seconds."""
 
 CLOSED_BY_CLIENT = 499
 WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -53,8 +55,9 @@ _client_request_id = re.compile(rb"[0-9a-f-]{8,64}")
 class Envelope:
     """The outermost middleware: nothing raised inside leaves it, and no answer without its headers."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, *, observe: Observe | None = None) -> None:
         self.app = app
+        self.observe = observe
         self.public_url = settings.public_url
         self.max_head = int(settings.max_header)
         self.max_url = int(settings.max_url)
@@ -108,6 +111,9 @@ class Envelope:
             if not status:
                 await response(scope, receive, reply)
         finally:
+            if self.observe is not None:
+                route = getattr(scope.get("route"), "path_format", "none")
+                self.observe(scope["method"], route, status, time.perf_counter() - started)
             if self.logs:
                 _log(scope, state, status, started, body.received if body else 0, size)
 
