@@ -14,21 +14,26 @@ from starlette.responses import Response
 from app.accounts.authenticate import restore
 from app.adapters.book_data import book_data_providers
 from app.adapters.egress import Egress
+from app.adapters.mailers import mailer_of
 from app.adapters.metrics import Metrics
 from app.adapters.openai_labeller import OpenAiLabeller
 from app.adapters.queue_callers import queue_callers
 from app.adapters.queues import queue_of
+from app.adapters.slack import slack_of
+from app.adapters.webhook_sender import WebhookSender
 from app.collections.stale import notice_stale_syncs
 from app.core.config import Settings, serving_settings
 from app.core.db import Database
 from app.core.http import create_app
 from app.core.http.switchboard import Page
 from app.core.outside import Outside
+from app.feedback import tasks as feedback
 from app.hydration import tasks as hydration
 from app.hydration.measures import MEASURES as OF_HYDRATION
 from app.labelling import tasks as labelling
 from app.labelling.labellers import Labellers
 from app.labelling.local import Local
+from app.messages import tasks as messages
 from app.reactions import tasks as reactions
 from app.search.upkeep import keep_popularity, keep_search
 from app.tasks import tasks
@@ -36,8 +41,17 @@ from app.tasks.jobs import Run
 from app.tasks.measures import MEASURES as OF_TASKS
 from app.tasks.retention import retain
 from app.tasks.sweep import sweep
+from app.webhooks import tasks as webhooks
 
-ROUTERS = (hydration.router, labelling.router, reactions.router, tasks.router)
+ROUTERS = (
+    hydration.router,
+    labelling.router,
+    reactions.router,
+    feedback.router,
+    webhooks.router,
+    messages.router,
+    tasks.router,
+)
 JOBS: Mapping[str, Run] = {
     "sweep": sweep,
     "retention": retain,
@@ -53,10 +67,8 @@ MEASURES = (*OF_TASKS, *OF_HYDRATION)
 def create_internal_app(settings: Settings, *, database: Database | None = None) -> FastAPI:
     """The internal application on these settings. A database that is handed in stays open when the application ends."""
     own = Database(settings) if database is None else database
-    callers = queue_callers(settings)
-    egress = Egress(settings)
+    callers, egress, queue = queue_callers(settings), Egress(settings), queue_of(settings, own)
     metrics = Metrics(own, MEASURES)
-    queue = queue_of(settings, own)
     if database is None:
         own.queue = queue
 
@@ -68,8 +80,8 @@ def create_internal_app(settings: Settings, *, database: Database | None = None)
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await callers.close()
-        await egress.close()
         await queue.close()
+        await egress.close()
         if database is None:
             await own.dispose()
 
@@ -89,6 +101,9 @@ def create_internal_app(settings: Settings, *, database: Database | None = None)
     app.state.restore = restore
     app.state.egress = egress
     app.state.providers = book_data_providers(settings, egress)
+    app.state.mailer = mailer_of(settings, egress)
+    app.state.alerter = slack_of(settings, egress)
+    app.state.webhook_sender = WebhookSender(egress)
     app.state.jobs = JOBS
     app.state.labellers = labellers(settings, egress)
     return app

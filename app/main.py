@@ -27,11 +27,14 @@ from app.core.db import Database
 from app.core.http import create_app
 from app.core.security import Tokens
 from app.events import routes as events
+from app.feedback import routes as feedback
 from app.hydration import routes as hydration
 from app.labelling import routes as labelling
 from app.labels import routes as labels
+from app.labels.history import routes as label_history
 from app.labels.merging import routes as merging
 from app.labels.works import routes as labelled_works
+from app.messages import routes as messages
 from app.people import routes as people
 from app.recommendations import routes as recommendations
 from app.schools import routes as schools
@@ -40,6 +43,7 @@ from app.service_accounts import routes as service_accounts
 from app.sign_in import routes as sign_in
 from app.sign_in.proof import IdentityVerifier
 from app.tasks import routes as tasks
+from app.webhooks import routes as webhooks
 
 DESCRIPTION = """Helps children find books that they will love, out of the books that their own school library holds.
 
@@ -59,6 +63,7 @@ ROUTERS = (
     labels.router,
     labelling.router,
     labelled_works.router,
+    label_history.router,
     merging.router,
     works.router,
     books.router,
@@ -67,6 +72,9 @@ ROUTERS = (
     hydration.router,
     search.router,
     recommendations.router,
+    feedback.router,
+    webhooks.router,
+    messages.router,
     events.router,
     audit.router,
     tasks.router,
@@ -78,8 +86,8 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
     """The public application on these settings. A database that is handed in stays open when the application ends."""
     own = Database(settings) if database is None else database
     identities = identity_verifier(settings)
-    egress = Egress(settings)
     queue = queue_of(settings, own)
+    egress = Egress(settings)
     if database is None:
         own.queue = queue
 
@@ -88,8 +96,8 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
         yield
         if identities is not None:
             await identities.close()
-        await egress.close()
         await queue.close()
+        await egress.close()
         if database is None:
             await own.dispose()
 
@@ -104,6 +112,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
         docs=True,
         lifespan=lifespan,
     )
+    app.webhooks = webhooks.told
     app.state.tokens = Tokens.of(settings)
     app.state.identities = identities
     app.state.egress = egress

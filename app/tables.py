@@ -9,14 +9,17 @@ from app.collections import models as collections
 from app.core import idempotency, outbox, ratelimit
 from app.core.db import Base
 from app.events import models as events
+from app.feedback import models as feedback
 from app.hydration import models as hydration
 from app.labelling import models as labelling
 from app.labels import models as labels
+from app.messages import models as messages
 from app.schools import models as schools
 from app.search import models as search
 from app.service_accounts import models as service_accounts
 from app.sign_in import models as sign_in
 from app.tasks import models as tasks
+from app.webhooks import models as webhooks
 
 __all__ = [
     "Base",
@@ -27,10 +30,12 @@ __all__ = [
     "classes",
     "collections",
     "events",
+    "feedback",
     "hydration",
     "idempotency",
     "labelling",
     "labels",
+    "messages",
     "metadata",
     "outbox",
     "ratelimit",
@@ -39,6 +44,7 @@ __all__ = [
     "service_accounts",
     "sign_in",
     "tasks",
+    "webhooks",
 ]
 
 metadata = Base.metadata

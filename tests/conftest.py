@@ -79,6 +79,7 @@ def settings_for(url: str, **changes: str) -> Settings:
             "WRIVETED_DATA_KEYS": "w8Zr2NfKq6TxVb4YhLm9Cd3GsPj7EuAa",
             "WRIVETED_TOKEN_ISSUER": "wriveted-test",
             "WRIVETED_TOKEN_AUDIENCE": "wriveted-test",
+            "WRIVETED_MAIL_SENDER": "hello@localhost.example",
             "WRIVETED_FIREBASE_PROJECT_ID": "huey-books-test",
             "WRIVETED_FIREBASE_CERTIFICATES_URL": "http://127.0.0.1:1/nobody-is-there",
             "WRIVETED_FIREBASE_ACCOUNTS_URL": "http://127.0.0.1:1",

@@ -23,6 +23,9 @@ PUBLIC = {
     "GET /v1/auth/firebase",
     "POST /v1/auth/firebase",
     "POST /v1/auth/refresh",
+    "POST /v1/auth/feedback-link",
+    "GET /v1/email/unsubscribe/{token}",
+    "POST /v1/email/unsubscribe/{token}",
     "GET /v1/public-list/{booklist_slug}",
     "GET /v1/public-lists",
     "GET /v1/school/{wriveted_identifier}/exists",
@@ -32,7 +35,7 @@ PUBLIC = {
     "GET /v1/healthcheck/db",
 }
 """Reviewed: what anybody may call. Probes, the documentation and security.txt are served beside the doors."""
-CLOSED_TO_KEYS = {"access", "accounts", "audit", "hydration", "sign-in", "tasks", "users"}
+CLOSED_TO_KEYS = {"access", "accounts", "audit", "feedback", "hydration", "messages", "sign-in", "tasks", "users"}
 """Reviewed: the tags of people, credentials and their record, and of what costs money elsewhere and may write although
 it reads, whose doors no API key opens."""
 OPEN_TO_ANY_KEY = {"GET /v1/auth/me", "GET /v1/access/explain"}

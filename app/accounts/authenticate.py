@@ -157,7 +157,8 @@ async def _user(transaction: Transaction, claims: Claims) -> Account:
     row = await transaction.row(USER, values)
     if row is None:
         raise refusal()
-    return Account("user", claims.id, row[0], row[1], _of_user(claims.id, row), claims)
+    narrowed = None if claims.area is None else frozenset({claims.area})
+    return Account("user", claims.id, row[0], row[1], _of_user(claims.id, row), claims, narrowed)
 
 
 def _of_user(user_id: UUID, row: Sequence[Any]) -> frozenset[str]:

@@ -43,6 +43,10 @@ class Issuer:
         """An access token of a sign-in session."""
         return self.tokens.issue("user-account", user_id, lifetime, extra={"sid": session_id})
 
+    def narrow(self, user_id: UUID, area: str, lifetime: timedelta) -> str:
+        """A token that opens the doors of one tag alone."""
+        return self.tokens.issue("user-account", user_id, lifetime, extra={"area": area})
+
 
 async def find_user(session: AsyncSession, email_or_id: str) -> User:
     """The person of this e-mail address or id."""

@@ -1,6 +1,6 @@
 """What is on a list: edited in a handful of statements, and shown as JSON put together from what the database says."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -11,6 +11,8 @@ from app.booklists import queries
 from app.booklists.models import BookList
 from app.booklists.order import Edit, ItemUpdateType, NotOnTheList, difference, edited
 from app.booklists.schemas import LONGEST_LIST, BookListItemCreateIn, BookListItemUpdateIn
+from app.books.merging.redirects import current_ids
+from app.books.models import MergeKind
 from app.books.schemas import EditionDetail
 from app.books.service import describe_editions
 from app.core.aside import MANY_ROWS, array_of, aside, json_of
@@ -30,13 +32,17 @@ class Shown(NamedTuple):
 async def edit_items(
     session: AsyncSession, booklist: BookList, items: Sequence[BookListItemCreateIn | BookListItemUpdateIn]
 ) -> bool:
-    """Edit what is on a list whose row is locked, in at most five statements; whether that changed anything."""
+    """Edit what is on a list whose row is locked, in at most six statements; whether that changed anything.
+
+    The id of a work that was merged into another leads to that one.
+    """
     if not items:
         return False
     driver = driver_of(session)
+    current = await current_ids(session, MergeKind.WORK, [item.work_id for item in items])
     before = dict(await (await driver.execute(queries.ORDER, [booklist.id])).fetchall())
     try:
-        after = edited(before, map(_edit_of, items))
+        after = edited(before, (_edit_of(item, current) for item in items))
     except NotOnTheList as error:
         hint = "The work is not on the list: add it."
         fault = FieldError(pointer("items", error.index, "work_id"), "not_on_list", hint)
@@ -47,7 +53,7 @@ async def edit_items(
     if changes.new:
         wanted = array_of(row["work_id"] for row in changes.new)
         known = {row[0] for row in await (await driver.execute(queries.WORKS_KEPT, [wanted])).fetchall()}
-        _refuse_unknown(items, {row["work_id"] for row in changes.new} - known)
+        _refuse_unknown(items, current, {row["work_id"] for row in changes.new} - known)
     if changes.gone:
         await driver.execute(queries.TAKE_OUT, [booklist.id, array_of(changes.gone)])
     if changes.changed:
@@ -101,19 +107,21 @@ def _with_editions(rows: Sequence[queries.ItemRow], editions: dict[int, EditionD
     return [f'{_members(row)},"edition":{editions[row[4]].model_dump_json()}}}' for row in rows if row[4] in editions]
 
 
-def _edit_of(item: BookListItemCreateIn | BookListItemUpdateIn) -> Edit:
+def _edit_of(item: BookListItemCreateIn | BookListItemUpdateIn, current: Mapping[int, int]) -> Edit:
     info = None if item.info is None else item.info.model_dump(mode="json", exclude_unset=True)
     action = item.action if isinstance(item, BookListItemUpdateIn) else ItemUpdateType.ADD
-    return Edit(action, item.work_id, item.order_id, info if "info" in item.model_fields_set else False)
+    return Edit(action, current[item.work_id], item.order_id, info if "info" in item.model_fields_set else False)
 
 
-def _refuse_unknown(items: Sequence[BookListItemCreateIn], unknown: set[int]) -> None:
+def _refuse_unknown(
+    items: Sequence[BookListItemCreateIn], current: Mapping[int, int], unknown: Collection[int]
+) -> None:
     if unknown:
         raise Invalid(
             f"{len(unknown)} of the works do not exist; nothing was written.",
             errors=[
                 FieldError(pointer("items", index, "work_id"), "not_found", "There is no such work.")
                 for index, item in enumerate(items)
-                if item.work_id in unknown
+                if current[item.work_id] in unknown
             ],
         )

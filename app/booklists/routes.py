@@ -29,6 +29,7 @@ from app.booklists.service import Listing
 from app.core.db import Session
 from app.core.guards import Caller, public
 from app.core.idempotency import Idempotent
+from app.core.include import Include, permissions_if
 from app.core.paging import Pages, Paging
 from app.core.requests import Door
 from app.people.schemas import ListType
@@ -77,11 +78,13 @@ async def find(
     session: Session,
     list_type: ListType | None = None,
     sharing_type: ListSharingType | None = None,
+    include: Include = None,
 ) -> BookListsResponse:
     """The booklists that you may read, the newest first. `pagination.total` comes with the first page."""
     listing = await service.find_lists(
         session,
         caller.principals,
+        include,
         kind=list_type,
         sharing=sharing_type,
         after=pages.after,
@@ -92,12 +95,20 @@ async def find(
 
 
 @router.get("/list/{booklist_identifier}", response_model=BookListDetailEnriched | BookListDetail)
-async def get(booklist: Readable, pages: Pages, session: Session, enriched: Enriched = False) -> Any:
+async def get(
+    booklist: Readable,
+    caller: Caller,
+    pages: Pages,
+    session: Session,
+    enriched: Enriched = False,
+    include: Include = None,
+) -> Any:
     """A booklist with its works in their order, each with its labels."""
+    permissions = permissions_if(include, booklist, caller.principals)
     shown = await items.show_items(
         session, booklist, enriched=enriched, after=pages.after, skip=pages.skip, limit=pages.limit
     )
-    return detail(await service.describe(session, booklist), shown, pages, service.etag_of(booklist))
+    return detail(await service.describe(session, booklist, permissions), shown, pages, service.etag_of(booklist))
 
 
 @router.patch("/list/{booklist_identifier}")

@@ -12,6 +12,7 @@ from app.accounts.models import UserAccountType
 from app.booklists.models import ListSharingType
 from app.booklists.order import ItemUpdateType
 from app.books.schemas import EditionDetail, WorkBrief
+from app.core.include import WithPermissions
 from app.core.isbn import Isbn
 from app.core.schemas import IdText, Input, Name, Page, Pagination, Schema, Url
 from app.labels.works.schemas import WorkEnriched
@@ -147,7 +148,7 @@ class ListSchool(Schema):
     name: str
 
 
-class BookListBrief(Schema):
+class BookListBrief(WithPermissions):
     id: UUID
     name: str
     type: ListType

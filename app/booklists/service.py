@@ -35,6 +35,7 @@ from app.core.errors import (
     Problem,
     pointer,
 )
+from app.core.include import Included, permissions_if
 from app.events import service as events
 from app.people.schemas import ListType
 
@@ -69,6 +70,7 @@ async def published_list(session: AsyncSession, slug: str) -> BookList:
 async def find_lists(
     session: AsyncSession,
     principals: frozenset[str],
+    include: Included = None,
     *,
     kind: ListType | None = None,
     sharing: ListSharingType | None = None,
@@ -76,17 +78,19 @@ async def find_lists(
     skip: int,
     limit: int,
 ) -> Listing:
-    """A page of the lists that the holder of these principals may read, the newest first."""
+    """A page of the lists that the holder of these principals may read, the newest first; with the permissions of that
+    holder on each, if they are included."""
     which = queries.lists_matching(principals, kind, sharing)
     rows = (await session.execute(queries.page_of(which, after=after, skip=skip, limit=limit))).all()
     total = None if after else await session.scalar(queries.number_of(which))
     last = (rows[-1].created_at.isoformat(), str(rows[-1].id)) if rows else None
-    return Listing([_brief(row) for row in rows], total, last)
+    lists = [_brief(row, permissions_if(include, _ruled(row), principals)) for row in rows]
+    return Listing(lists, total, last)
 
 
-async def describe(session: AsyncSession, booklist: BookList) -> BookListBrief:
-    """A list without what is on it."""
-    return _brief((await session.execute(queries.briefs().where(BookList.id == booklist.id))).one())
+async def describe(session: AsyncSession, booklist: BookList, permissions: list[str] | None = None) -> BookListBrief:
+    """A list without what is on it, with the caller's permissions if they are given."""
+    return _brief((await session.execute(queries.briefs().where(BookList.id == booklist.id))).one(), permissions)
 
 
 def unborn(account: Account, given: BookListCreateIn) -> BookList:
@@ -259,7 +263,12 @@ def _record(session: AsyncSession, title: str, account: Account, booklist: BookL
     )
 
 
-def _brief(row: Row[Any]) -> BookListBrief:
+def _ruled(row: Row[Any]) -> BookList:
+    """As much of a list as its rules name."""
+    return BookList(type=row.type, sharing=row.sharing, user_id=row.user_id, school_id=row.school_id)
+
+
+def _brief(row: Row[Any], permissions: list[str] | None) -> BookListBrief:
     school_id = row.school_id
     return BookListBrief(
         id=row.id,
@@ -273,4 +282,5 @@ def _brief(row: Row[Any]) -> BookListBrief:
         sharing=row.sharing,
         slug=row.slug,
         info=None if row.info is None else BookListInfo.model_validate(row.info),
+        permissions=permissions,
     )

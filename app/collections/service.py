@@ -43,6 +43,8 @@ from app.core.etags import require_match
 from app.core.isbn import display
 from app.events import service as events
 from app.schools.models import School
+from app.webhooks.models import WebhookEvent
+from app.webhooks.service import announce
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ async def apply_changes(
     if plan.received and not plan.changes:
         _refuse(NothingUsable, plan, NOTHING_DONE, terms)
     driver = driver_of(session)
+    is_changed = inspect(collection).attrs.version.history.has_changes()
     await session.flush()
     await changes.recognise(driver, collection.id, plan, replacing=terms.replacing)
     outcome = await changes.apply(
@@ -100,8 +103,11 @@ async def apply_changes(
     await _refuse_emptying(session, collection, outcome, summary, terms)
     if summary.added or summary.updated or summary.removed:
         touch(collection, item_count=collection.item_count + summary.added - summary.removed)
+        is_changed = True
     if terms.dry_run:
         transaction_of(session).rollback_only = True
+    elif is_changed:
+        await _announce(session, account, collection)
     await look_up(session, outcome.new_editions, account=account)
     events.record(
         session,
@@ -230,6 +236,12 @@ async def remove(session: AsyncSession, account: Account, collection: Collection
         info={"collection_id": str(collection.id), "name": collection.name, "book_count": collection.item_count},
     )
     await session.execute(delete(Collection).where(Collection.id == collection.id))
+    await _announce(session, account, collection)
+
+
+async def _announce(session: AsyncSession, account: Account, collection: Collection) -> None:
+    event, ids = WebhookEvent.COLLECTION_UPDATED, {"collection_id": collection.id}
+    await announce(session, event, account=account, school_id=collection.school_id, **ids)
 
 
 NOTHING_DONE = Outcome(frozenset(), frozenset(), frozenset(), frozenset(), 0, (), ())

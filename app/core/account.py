@@ -21,7 +21,7 @@ class Account:
     claims: Claims
     """The token; of an API key what a token would say: from when until when it speaks for which account."""
     scopes: frozenset[str] | None = None
-    """What an API key narrows the account to; None: the credential is a token, and narrows nothing."""
+    """What an API key or a narrow token narrows the account to; None: the credential narrows nothing."""
     is_gone: bool = False
     """Whether it was deleted after it had caused the task that runs on its behalf."""
 

@@ -206,6 +206,36 @@ class Settings(BaseSettings):
     internal_certificates_url: Annotated[Url, faults.held_to(faults.only_googles(OIDC_CERTIFICATES))] = Field(
         OIDC_CERTIFICATES, description="Where the certificates of the queue's tokens are; production takes no other."
     )
+    app_url: Annotated[Url | None, faults.held_to(faults.url_faults)] = Field(
+        None, description="Where the Huey Books app is, for the links in e-mails."
+    )
+    mail_transport: Literal["smtp", "sendgrid", "files"] | None = Field(
+        None, description="How e-mail is sent; `files` keeps it under .wriveted/mail, never in production."
+    )
+    mail_sender: Annotated[str, faults.held_to(faults.sender_faults)] = Field(
+        "hello@localhost", validate_default=True, description="The address that e-mail comes from."
+    )
+    mail_sender_name: str = Field(
+        "Huey Books", max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$", description="The name beside that address."
+    )
+    smtp_host: Annotated[str | None, faults.held_to(faults.smtp_faults)] = Field(
+        None, validate_default=True, description="The mail server."
+    )
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_security: Annotated[Literal["starttls", "tls", "none"], faults.held_to(faults.smtp_security_faults)] = Field(
+        "starttls", description="How the connection to it is encrypted; `none` never in production."
+    )
+    smtp_username: str | None = Field(None, description="Who we are there.")
+    smtp_password: Annotated[SecretStr | None, faults.held_to(faults.smtp_password_faults)] = Field(
+        None, validate_default=True, description="The password that goes with it."
+    )
+    sendgrid_api_key: Annotated[SecretStr | None, faults.held_to(faults.sendgrid_faults)] = Field(
+        None, validate_default=True, description="The key of our account at SendGrid."
+    )
+    slack_bot_token: SecretStr | None = Field(None, description="The token of our Slack app (chat:write).")
+    slack_webhook_url: Annotated[SecretStr | None, faults.held_to(faults.slack_faults)] = Field(
+        None, description="An incoming webhook of Slack instead: all alerts go to its one channel."
+    )
 
     max_body: Size = Field(ByteSize(256 * KIB), gt=0, le=16 * MIB, description="Largest body.")
     max_bulk_body: Size = Field(ByteSize(16 * MIB), gt=0, le=64 * MIB, description="Largest bulk body.")

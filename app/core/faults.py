@@ -31,10 +31,12 @@ SIZE = re.compile(r"\A[0-9]++(?:\.[0-9]++)? ?(?:[kKMG]i?)?B?\Z")
 HOST_LABEL = re.compile(r"\A[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 PROJECT = re.compile(r"\A[a-z][a-z0-9-]{4,28}[a-z0-9]\Z")
 PROVIDER = re.compile(r"\A[a-z][a-z0-9.-]{1,60}\Z")
+LOCATION = re.compile(r"\Aprojects/[a-z][a-z0-9-]{4,28}[a-z0-9]/locations/[a-z0-9-]{2,40}\Z")
 BOOK_DATA = ("nielsen", "open-library", "google-books")
 CONTACT = re.compile(r"\A(?:https://|[A-Za-z0-9._+-]{1,64}@)[A-Za-z0-9][A-Za-z0-9./_-]{2,200}\Z")
-LOCATION = re.compile(r"\Aprojects/[a-z][a-z0-9-]{4,28}[a-z0-9]/locations/[a-z0-9-]{2,40}\Z")
 HOST_AND_PORT = re.compile(r"\A[A-Za-z0-9.-]{1,253}:[0-9]{1,5}\Z")
+MAILBOX = re.compile(r"\A[A-Za-z0-9._+-]{1,64}\Z")
+SLACK_HOOK = re.compile(r"\Ahttps://hooks\.slack\.com/services/[A-Za-z0-9/]{20,200}\Z")
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "replace", "example", "sample", "default")
 SAMPLE_WORDS = (*PLACEHOLDERS, "secret", "passw", "insecure", "wriveted")
 # The ids of keys that everybody knows: the tutorials of FastAPI and Flask, and RFC 7515, A.1.
@@ -294,3 +296,45 @@ def emulator_faults(host: str | None, data: Mapping[str, Any]) -> Iterator[str]:
         yield "has to be host:port"
     if data.get("firebase_project_id") is None:
         yield "goes with WRIVETED_FIREBASE_PROJECT_ID"
+
+
+def sender_faults(address: str, data: Mapping[str, Any]) -> Iterator[str]:
+    name, _, host = address.partition("@")
+    if not MAILBOX.fullmatch(name) or not all(map(HOST_LABEL.fullmatch, host.split("."))):
+        yield "is not a plain e-mail address"
+    elif production(data) and data.get("mail_transport") is not None and not is_public(host):
+        yield "has to be an address that can be answered, since e-mail is sent"
+
+
+def smtp_faults(host: str | None, data: Mapping[str, Any]) -> Iterator[str]:
+    transport = data.get("mail_transport")
+    if transport == "files" and production(data):
+        yield "has to be set, or SendGrid used: production does not keep e-mail in files"
+    if (transport == "smtp") != (host is not None):
+        yield "goes with WRIVETED_MAIL_TRANSPORT=smtp: set both or neither"
+    if transport is not None and production(data) and data.get("app_url") is None:
+        yield "needs WRIVETED_APP_URL beside it, for the links in e-mails"
+
+
+def smtp_security_faults(security: str, data: Mapping[str, Any]) -> Iterator[str]:
+    if security == "none" and production(data):
+        yield "may not be none in production"
+
+
+def smtp_password_faults(password: SecretStr | None, data: Mapping[str, Any]) -> Iterator[str]:
+    if (password is None) != (data.get("smtp_username") is None):
+        yield "goes with WRIVETED_SMTP_USERNAME: set both or neither"
+
+
+def sendgrid_faults(key: SecretStr | None, data: Mapping[str, Any]) -> Iterator[str]:
+    if (key is not None) != (data.get("mail_transport") == "sendgrid"):
+        yield "goes with WRIVETED_MAIL_TRANSPORT=sendgrid: set both or neither"
+
+
+def slack_faults(url: SecretStr | None, data: Mapping[str, Any]) -> Iterator[str]:
+    if url is None:
+        return
+    if data.get("slack_bot_token") is not None:
+        yield "may not be set beside WRIVETED_SLACK_BOT_TOKEN"
+    if not SLACK_HOOK.fullmatch(url.get_secret_value()):
+        yield "is not the address of an incoming webhook of Slack"

@@ -69,6 +69,8 @@ class Claims(msgspec.Struct, frozen=True):
     version: int | None = None
     session: UUID | None = None
     actor: Subject | None = None
+    area: str | None = None
+    """The one area that the token opens, by the tag of its doors; None: all that the account may."""
 
     @property
     def name(self) -> str:
@@ -77,11 +79,13 @@ class Claims(msgspec.Struct, frozen=True):
 
 
 class Extra(TypedDict, total=False):
-    """Claims that not every token has: the credential's version, the sign-in session, the subject who impersonates."""
+    """Claims that not every token has: the credential's version, the sign-in session, the subject who impersonates,
+    the one area that it opens."""
 
     ver: int
     sid: UUID
     act: str
+    area: str
 
 
 class _Header(msgspec.Struct, forbid_unknown_fields=True):
@@ -107,6 +111,7 @@ class _Payload(msgspec.Struct, omit_defaults=True):
     ver: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
     sid: UUID | None = None
     act: _Actor | None = None
+    area: Annotated[str, Meta(pattern=r"^[a-z-]{1,40}\Z")] | None = None
 
 
 def utc_now() -> datetime:
@@ -159,6 +164,7 @@ class Tokens:
             ver=extra.get("ver"),
             sid=extra.get("sid"),
             act=_Actor(str(_subject(extra["act"]))) if "act" in extra else None,
+            area=extra.get("area"),
         )
         header = {"typ": TYPE, "kid": self._signing}
         return str(jwt.encode(msgspec.to_builtins(payload), self._ring[self._signing], ALGORITHM, header))
@@ -205,6 +211,7 @@ def _claims(payload: _Payload) -> Claims:
         version=payload.ver,
         session=payload.sid,
         actor=None if payload.act is None else _subject(payload.act.sub),
+        area=payload.area,
     )
 
 

@@ -1,14 +1,10 @@
 """A small demonstration set, for development and for trying the API out: schools, people, real books, a collection.
 
-``books.csv`` is a middle-school classroom library (facts from jmkemp20/DashboardUI, MIT licence); the schools are from
-the register of New Zealand schools (nzherald/SchoolRollNZ, CC BY 4.0).
+``SOURCES.md`` says where its facts are from.
 """
 
-import csv
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
@@ -30,15 +26,10 @@ from app.accounts.models import (
     WrivetedAdmin,
 )
 from app.accounts.principals import ADMIN
-from app.books.additions.rows import read_batch
-from app.books.service import add_editions
+from app.booklists.models import BookList
 from app.classes.codes import Codes
 from app.classes.models import ClassGroup
-from app.collections import service as collections
 from app.collections.models import Collection
-from app.collections.service import Terms
-from app.collections.sync.plan import plan_changes
-from app.collections.sync.rows import decode_rows
 from app.core.account import Account
 from app.core.api_keys import ApiKeys
 from app.core.config import Settings
@@ -46,6 +37,7 @@ from app.core.db import Database
 from app.core.scopes import Scope
 from app.core.security import Tokens
 from app.core.text import fold
+from app.demo.books import plant_catalogue, plant_lists, plant_shelves
 from app.schools.models import School, SchoolState
 from app.service_accounts.models import ApiKey
 
@@ -90,8 +82,10 @@ async def plant(settings: Settings) -> dict[str, str]:
     try:
         async with database.transaction() as transaction:
             if await transaction.session.get(WrivetedAdmin, _id("admin")) is None:
+                await _plant(transaction.session)
+            if await transaction.session.get(BookList, _id("huey list")) is None:
                 await transaction.allow_bulk()
-                await _plant(transaction.session, tokens)
+                await _plant_books(transaction.session, tokens)
             if await transaction.session.get(ClassGroup, _id("class")) is None:
                 await _plant_people(transaction.session, Codes.of(settings))
     finally:
@@ -142,7 +136,7 @@ async def plant_keys(settings: Settings) -> dict[str, str]:
     return {"lms": made.text}
 
 
-async def _plant(session: AsyncSession, tokens: Tokens) -> None:
+async def _plant(session: AsyncSession) -> None:
     admin = WrivetedAdmin(id=_id("admin"), name="Demo Admin", email="admin@demo.invalid")
     schools = [_school(place) for place in PLACES]
     session.add_all([admin, *schools])
@@ -153,17 +147,19 @@ async def _plant(session: AsyncSession, tokens: Tokens) -> None:
             account.links = [ServiceAccountSchool(school_id=schools[0].wriveted_identifier)]
         session.add(account)
     await session.flush()
-    claims = tokens.read(tokens.issue("user-account", admin.id, TOKEN_LIFETIME))
-    planter = Account("user", admin.id, admin.type, admin.name, frozenset({ADMIN}), claims)
-    books = list(_books())
-    editions = json.dumps([{name: value for name, value in book.items() if name != "copies"} for book in books])
-    await add_editions(session, planter, read_batch(editions.encode(), len(books), is_admin=True), atomic=True)
-    collection = Collection(
-        id=_id("collection"), name=f"{schools[0].name} library", school_id=schools[0].wriveted_identifier, item_count=0
-    )
-    rows = json.dumps([{"isbn": book["isbn"], "copies_total": book["copies"]} for book in books])
-    plan = plan_changes(decode_rows(rows.encode(), len(books)), replacing=True)
-    await collections.create(session, planter, collection, plan, Terms(atomic=True))
+
+
+async def _plant_books(session: AsyncSession, tokens: Tokens) -> None:
+    """Also where an older release planted fewer."""
+    admin, program = tokens.issue("user-account", _id("admin"), TOKEN_LIFETIME), SERVICES["backend"]
+    claims = tokens.read(admin)
+    planter = Account("user", _id("admin"), "wriveted", "Demo Admin", frozenset({ADMIN}), claims)
+    labeller = Account("service_account", _id("backend"), program, "Demo backend", frozenset({ADMIN}), claims)
+    place = PLACES[0].name
+    shelves = Collection(id=_id("collection"), name=f"{place} library", school_id=_id(place), item_count=0)
+    await plant_catalogue(session, planter, labeller)
+    await plant_shelves(session, planter, shelves)
+    await plant_lists(session, planter, _id(place), _id("huey list"), _id("school list"))
 
 
 async def _plant_people(session: AsyncSession, codes: Codes) -> None:
@@ -213,23 +209,3 @@ def _school(place: Place) -> School:
         state=SchoolState.ACTIVE,
         info={"location": {"suburb": place.suburb, "state": "Auckland", "postcode": place.postcode}, "experiments": {}},
     )
-
-
-def _books() -> Iterator[dict[str, Any]]:
-    with Path(__file__).with_name("books.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            yield {
-                "isbn": row["isbn"],
-                "leading_article": row["leading_article"] or None,
-                "title": row["title"],
-                "authors": [_person(name) for name in row["authors"].split("; ") if name],
-                "illustrators": [_person(name) for name in row["illustrators"].split("; ") if name],
-                "info": {"pages": row["pages"] or None},
-                "hydrated": True,
-                "copies": int(row["copies"]),
-            }
-
-
-def _person(name: str) -> dict[str, str | None]:
-    first, _, last = name.rpartition(" ")
-    return {"first_name": first or None, "last_name": last}

@@ -2,7 +2,7 @@
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -45,7 +45,7 @@ class EventCreateIn(Input):
     info: JsonObject | None = None
     slack_channel: EventSlackChannel | None = Field(
         default=None,
-        description="Administrators only. Kept as `info.slack_channel`; this release sends nothing to Slack.",
+        description="Administrators only. Staff are told there: title, level, ids and numbers, no other words.",
     )
 
 
@@ -109,5 +109,7 @@ class EventFilter:
 
 class ProcessEvent(Task, kind="process-event"):
     """Let follow from an event what does: see ``titles.PROCESSED_TITLES``."""
+
+    deadline = timedelta(seconds=10)
 
     event_id: UUID

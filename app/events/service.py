@@ -14,11 +14,12 @@ from app.core.account import Account
 from app.core.db import driver_of
 from app.core.errors import FieldError, FieldForbidden, Forbidden, Invalid, Malformed, Unavailable, pointer
 from app.core.include import Included, permissions_if
-from app.core.outbox import store
+from app.core.outbox import Task, store
+from app.events.alerts import ALERTED, SendAlert, TellSupporters
 from app.events.models import Event, EventLevel
 from app.events.queries import all_titles, events_matching, events_with_identities, titles_visible
 from app.events.schemas import EventCreateIn, EventDetail, EventFilter, ProcessEvent
-from app.events.titles import PROCESSED_TITLES, is_system_title
+from app.events.titles import PROCESSED_TITLES, READING_LOGGED, is_system_title
 
 INFO_PATH_TIMEOUT = "1s"
 INFO_OF_THE_SERVER = frozenset({"actor", "impersonator", "slack_channel"})
@@ -54,8 +55,8 @@ def record(
         info={**(info or {}), **_who_else(account, user_id), "description": description},
     )
     session.add(event)
-    if title in PROCESSED_TITLES:
-        store(session, ProcessEvent(event_id=event.id), account=account)
+    if tasks := [*_what_follows(event)]:
+        store(session, *tasks, account=account)
     return event
 
 
@@ -123,8 +124,20 @@ async def create_event(session: AsyncSession, account: Account, given: EventCrea
         await session.flush()
     except IntegrityError as error:
         raise Invalid(errors=list(_unknown_owners(error))) from None
+    if given.slack_channel is not None:
+        store(session, SendAlert(event_id=event.id, channel=given.slack_channel), account=account)
     created = await session.execute(events_with_identities().where(Event.id == event.id))
     return EventDetail.model_validate(created.one())
+
+
+def _what_follows(event: Event) -> Iterator[Task]:
+    """What is to be done about an event afterwards."""
+    if event.title in PROCESSED_TITLES:
+        yield ProcessEvent(event_id=event.id)
+    if event.title == READING_LOGGED and event.user_id is not None:
+        yield TellSupporters(event_id=event.id)
+    if event.title in ALERTED:
+        yield SendAlert(event_id=event.id, channel=ALERTED[event.title])
 
 
 def _as_asked(detail: EventDetail) -> Event:

@@ -17,8 +17,9 @@ MEASURES = (
     ),
     Measure(
         "wriveted_hydration_backlog",
-        "Editions that are known by their number only.",
-        (),
-        "SELECT count(*) FROM editions WHERE hydrated_at IS NULL",
+        "Editions that are known by their number only, by whether they were looked up in vain.",
+        ("asked",),
+        """SELECT EXISTS (SELECT FROM provider_answers a WHERE a.isbn = e.isbn), count(*)
+             FROM editions e WHERE e.hydrated_at IS NULL GROUP BY 1""",
     ),
 )

@@ -183,6 +183,15 @@ class MintIn(Input):
     reason: Annotated[str, _text(500)] | None = Field(None, description="Kept with the event.")
 
 
+class SupporterInviteIn(Input):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"email": "nana@family.example", "supporter_nickname": "Nana"}]}
+    )
+
+    email: Email = Field(description="Whom to invite: this address gets an e-mail.")
+    supporter_nickname: Nickname = Field(description="What the reader calls the supporter.")
+
+
 class SupporterLinkIn(Input):
     model_config = ConfigDict(json_schema_extra={"examples": [{"supporter_nickname": "Nana"}]})
 

@@ -14,6 +14,7 @@ from app.core.account import Account
 from app.core.errors import FieldError, Invalid, pointer
 from app.core.schemas import JsonObject
 from app.events.service import record
+from app.messages.service import Draft, write
 from app.people import conflicts, fields
 from app.people.births import not_applicable, unknown_relations
 from app.people.bodies import MAX_INFO, UserUpdateIn
@@ -51,6 +52,8 @@ async def update_person(
     if changed:
         await _write(session, person, kind, after, changed, patch)
         _put_on_record(session, account, person, changed)
+    if "email" in changed and person.email is not None and person.type is not UserAccountType.STUDENT:
+        await write(session, Draft("email_changed", {}, to=person.email), account=account)
 
 
 def merged(target: object, patch: JsonObject) -> JsonObject:

@@ -13,7 +13,15 @@ from app.core.include import Include, IncludeBesideFilters
 from app.core.paging import Pages
 from app.core.requests import Door
 from app.people import service, supporters
-from app.people.bodies import MintIn, SchoolAdminIn, SupporterLinkIn, UserCreateIn, UserFilter, UserUpdateIn
+from app.people.bodies import (
+    MintIn,
+    SchoolAdminIn,
+    SupporterInviteIn,
+    SupporterLinkIn,
+    UserCreateIn,
+    UserFilter,
+    UserUpdateIn,
+)
 from app.people.doors import SeenOne, SupporterInPath, person_by_id, person_to_change, school_by_id
 from app.people.kinds import Person
 from app.people.schemas import MintedToken, PersonDetail, SeenPerson, SupporterLink, UserListsResponse
@@ -121,6 +129,14 @@ async def mint_token(
 async def get_supporters(reader: Supportable, session: Session) -> list[SupporterLink]:
     """Who cheers a reader on, by nickname."""
     return await supporters.list_supporters(session, reader)
+
+
+@router.post("/user/{user_id}/supporters")
+async def invite_supporter(
+    reader: Supportable, caller: Caller, session: Session, given: SupporterInviteIn, _: Idempotent
+) -> SupporterLink:
+    """Invite somebody by e-mail to cheer a reader on. Whoever it is sees the reader's first name, and no more."""
+    return await supporters.invite(session, caller, reader, given)
 
 
 @router.put("/user/{user_id}/supporter/{supporter_id}")

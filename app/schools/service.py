@@ -35,6 +35,8 @@ from app.schools.schemas import (
     SchoolSelectorOption,
     UserBrief,
 )
+from app.webhooks.models import WebhookEvent
+from app.webhooks.service import announce
 
 LMS_MAY_WRITE = frozenset({"lms_type", "max_removal_percent"})
 CLEARED = {"lms_type": "none", "bookbot_type": SchoolBookbotType.HUEY_BOOKS}
@@ -123,6 +125,8 @@ async def update_school(
         school.search_name = fold(school.name)
     await session.flush()
     _record_changes(session, account, school, info_before, set(changes))
+    if changes:
+        await announce(session, WebhookEvent.SCHOOL_UPDATED, account=account, school_id=school.wriveted_identifier)
     return await describe(session, account, school)
 
 

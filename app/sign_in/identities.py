@@ -17,6 +17,7 @@ from app.core.account import Account
 from app.core.errors import AlreadyExists, FieldError
 from app.events.models import EventLevel
 from app.events.service import record
+from app.messages.service import Draft, write
 from app.schools.models import School, SchoolState
 from app.sign_in import sessions
 from app.sign_in.models import Identity
@@ -103,8 +104,10 @@ async def change_email(session: AsyncSession, account: Account, proof: Proof) ->
         raise IdentityOfAnother(subject=account.subject)
     user = await session.get_one(User, account.id, with_for_update=True)
     if user.email != proof.email:
-        user.email = proof.email
+        before, user.email = user.email, proof.email
         await _flush_unless_taken(session)
+        if before is not None and user.type is not UserAccountType.STUDENT:
+            await write(session, Draft("email_changed", {}, to=before), account=account)
         record(session, "User email changed", account=account)
         note(session, "user.email_changed", account=account, provider=proof.provider)
     return EmailChanged(email=proof.email)

@@ -20,6 +20,9 @@ EXPIRED: Mapping[str, str] = {
     "idempotency_records": "idempotency_records WHERE created_at < now() - %(idempotency)s",
     "spent_tokens": "spent_tokens WHERE expires_at < now() - interval '1 day'",
     "sign_in_sessions": "sign_in_sessions WHERE least(expires_at, ended_at) < now() - interval '30 days'",
+    "webhook_deliveries": "webhook_deliveries WHERE created_at < now() - interval '30 days'",
+    "sent_emails": "sent_emails WHERE created_at < now() - interval '365 days'",
+    "feedback_links": "feedback_links WHERE expires_at < now() - interval '1 day'",
     "events": "events WHERE timestamp < now() - %(events)s",
 }
 """What is deleted, by the name that the report has for it."""

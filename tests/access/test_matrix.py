@@ -36,10 +36,13 @@ from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem, CollectionItemReadStatus, ReadingActivity
 from app.core.acl import Acl, Allow, Deny, Inherit, allowed, may, visible
 from app.events.models import TIMELINE_PREFIX, Event, EventLevel
-from app.labels.models import LabelSet
+from app.feedback.models import SupporterFeedback
+from app.labels.models import LabelChange, LabelGroup, LabelSet
+from app.messages.models import EmailOutcome, SentEmail, Suppression, SuppressionReason
 from app.people.schemas import ListType
 from app.schools.models import School, SchoolState
 from app.sign_in.models import SignInSession
+from app.webhooks.models import Webhook, WebhookDelivery, WebhookEvent
 from tests.books.catalogue import new_isbn
 from tests.oracle import oracle
 
@@ -137,10 +140,24 @@ async def build(session: AsyncSession) -> World:
     made += [Resource(type(each), name, {}, each) for name, each in catalogue.items()]
     session.add_all([each.object for each in made])
     await session.flush()
+    mail = (Suppression(mark=b"1", reason=SuppressionReason.STAFF), SentEmail(id=uuid4(), template="message"))
+    mail[1].outcome = EmailOutcome.SENT
+    beside = [Resource(type(each), type(each).__name__, {}, each) for each in mail]
+    beside += [*_webhooks(school_ids, made), *_feedback(people_ids, made)]
+    for model in (Webhook, SupporterFeedback, WebhookDelivery, Suppression, SentEmail):
+        session.add_all([each.object for each in beside if each.model is model])
+        await session.flush()
+    made += beside
     labels = LabelSet(work_id=work.id)
     session.add(labels)
     await session.flush()
     made.append(Resource(LabelSet, "LabelSet", {}, labels))
+    change = LabelChange(
+        labelset_id=labels.id, work_id=work.id, actor="user:x", label_group=LabelGroup.AGE, before={}, after={}
+    )
+    session.add(change)
+    await session.flush()
+    made.append(Resource(LabelChange, "LabelChange", {}, change))
     made += [*_lists(school_ids, people_ids), *_activities(people_ids, made)]
     session.add_all([each.object for each in made if each.model in (BookList, ReadingActivity)])
     await session.flush()
@@ -150,6 +167,25 @@ async def build(session: AsyncSession) -> World:
         for kind, person, school in product(ListType, [*people_ids[:2], None], [*school_ids[:2], None])
     ]
     return World(school_ids, people_ids, made, unborn)
+
+
+def _webhooks(schools: list[UUID], made: list[Resource]) -> Iterator[Resource]:
+    """Of every school, of its staff and of a program; and a delivery of each."""
+    program = next(each.key for each in made if each.model is ServiceAccount)
+    for school, by in product(schools, (None, program)):
+        row = {"school": school, "program": by}
+        columns: dict[str, Any] = {"url": "https://a.example.com/", "secret_sealed": b"", "events": ["school.updated"]}
+        webhook = Webhook(id=uuid4(), school_id=school, service_account_id=by, **columns)
+        delivery = WebhookDelivery(id=uuid4(), webhook=webhook, event=WebhookEvent.SCHOOL_UPDATED, data={})
+        yield Resource(Webhook, "Webhook", row, webhook)
+        yield Resource(WebhookDelivery, "WebhookDelivery", row, delivery)
+
+
+def _feedback(people: list[UUID], made: list[Resource]) -> Iterator[Resource]:
+    event = next(each.key for each in made if each.model is Event)
+    for person in people:
+        answer = SupporterFeedback(id=uuid4(), event_id=event, supporter_id=person, reader_id=person)
+        yield Resource(SupporterFeedback, "SupporterFeedback", {"reader": person}, answer)
 
 
 def _lists(schools: list[UUID], people: list[UUID]) -> Iterator[Resource]:
@@ -307,6 +343,7 @@ async def test_an_account_holds_what_the_table_says(world: World) -> None:
 
 BROKEN = [
     *(Collection, School, Event, ServiceAccount, ClassGroup, SignInSession, BookList, ReadingActivity),
+    *(Webhook, SupporterFeedback),
     *(Student, PublicReader, Educator, SchoolAdmin, Parent, Supporter, WrivetedAdmin),
 ]
 

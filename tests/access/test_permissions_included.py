@@ -103,6 +103,10 @@ async def test_permissions_are_those_of_the_independent_table(place: Place, who:
     of_edition = sorted(set(place.granted(who, "Edition", {})) - {"batch"})
     assert await told(client, f"/edition/{place.edition}") == [of_edition]
     assert await told(client, "/editions", query=place.word) == [of_edition]
+    assert await told(client, "/works", query=place.word) == [of_edition]
+    work = rows_of(await client.get("/works", params={"query": place.word}))[0]["id"]
+    for full_detail in ("true", "false"):
+        assert await told(client, f"/work/{work}", full_detail=full_detail) == [of_edition]
 
 
 @pytest.mark.parametrize("who", STAFF)
@@ -116,6 +120,24 @@ async def test_permissions_on_events_and_service_accounts(place: Place, who: str
         assert await told(client, f"/service-account/{place.mine.lms.id}") == [of_account]
         listed = rows_of(await client.get("/service-accounts", params={**WITH, "limit": "1000"}))
         assert [row["permissions"] for row in listed if row["id"] == str(place.mine.lms.id)] == [of_account]
+
+
+@pytest.mark.parametrize("who", ["admin", "school_admin", "educator", "student"])
+async def test_permissions_on_booklists(place: Place, who: str) -> None:
+    teacher, reader = place.callers["educator"][0], place.callers[who][0]
+    made: dict[str, dict[str, Any]] = {}
+    for kind, maker, sharing in (("School", teacher, "restricted"), ("Personal", reader, "private")):
+        given = {"name": f"A {kind} list", "type": kind, "sharing": sharing}
+        answer = await maker.post("/list", json=given)
+        owner = {"school": place.school, "user": None} if kind == "School" else {"school": None, "user": reader.id}
+        made[answer.json()["id"]] = {"type": kind, "sharing": sharing, **owner}
+    expected = {id_: place.granted(who, "BookList", row) for id_, row in made.items()}
+    assert len({tuple(each) for each in expected.values()}) == (2 if who == "student" else 1)
+    shown = {id_: (await reader.get(f"/list/{id_}", params=WITH)).json() for id_ in made}
+    assert {id_: each.pop("permissions") for id_, each in shown.items()} == expected
+    assert shown == {id_: (await reader.get(f"/list/{id_}")).json() for id_ in made}
+    listed = rows_of(await reader.get("/lists", params={**WITH, "limit": "50"}))
+    assert {row["id"]: row["permissions"] for row in listed if row["id"] in made} == expected
 
 
 async def test_permissions_differ_from_row_to_row_of_one_list(world: World, place: Place) -> None:
@@ -133,13 +155,14 @@ async def test_permissions_differ_from_row_to_row_of_one_list(world: World, plac
 
 @pytest.mark.parametrize(
     "path",
-    ["/schools", "/service-accounts", "/events", "/editions", "/collection/{collection}/items"],
+    ["/schools", "/service-accounts", "/events", "/editions", "/works", "/lists", "/collection/{collection}/items"],
 )
 async def test_permissions_take_no_statement_per_row(world: World, place: Place, path: str) -> None:
     admin = place.callers["admin"][0]
     for _ in range(3):
         school = await world.school()
         await world.lms(school)
+        await admin.post("/list", json={"name": "Mine", "type": "Personal"})
         async with world.session() as session:
             session.add(Event(title=place.word, level=EventLevel.NORMAL, school_id=school.wriveted_identifier))
     at = path.format(collection=place.collection)
@@ -161,9 +184,11 @@ async def test_permissions_take_no_statement_per_row(world: World, place: Place,
         "/collection-item/{item}",
         "/edition/{edition}",
         "/editions",
+        "/works",
         "/service-accounts",
         "/service-account/{lms}",
         "/events",
+        "/lists",
     ],
 )
 async def test_what_cannot_be_included_is_refused(place: Place, path: str) -> None:
@@ -200,3 +225,13 @@ async def test_next_page_tells_permissions_too(place: Place) -> None:
 
 def test_all_covers_what_no_rule_names() -> None:
     assert permissions_of(Collection(), {"role:admin"}) == {"create", "read", "update", "delete", "batch"}
+
+
+async def test_permissions_are_told_though_the_work_is_as_it_was(place: Place) -> None:
+    client = place.callers["educator"][0]
+    work = rows_of(await client.get("/works", params={"query": place.word}))[0]["id"]
+    seen = {"If-None-Match": (await client.get(f"/work/{work}")).headers["etag"]}
+    assert (await client.get(f"/work/{work}", headers=seen)).status_code == 304
+    answer = await client.get(f"/work/{work}", headers=seen, params=WITH)
+    assert answer.json()["permissions"] == ["add", "read"]
+    assert answer.headers["etag"] == seen["If-None-Match"]

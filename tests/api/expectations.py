@@ -43,6 +43,8 @@ def row_of(resource: str, target: Target, account: Row) -> Row:
         "SignInSession": {"user": target.student},
         "Student": {"id": target.student, "school": target.student_school},
         "Educator": {"school": target.school},
+        "Webhook": {"school": target.school, "program": target.service_account},
+        "SupporterFeedback": {"reader": target.student},
         "Event": {"school": target.school, "title": "Huey: Book reviewed", "level": "normal"},
     }
     return rows.get(resource, {})
@@ -67,6 +69,25 @@ def _rows(target: Target) -> list[dict[str, Any]]:
 
 def _work(target: Target) -> dict[str, Any]:
     return {"title": f"Matilda {uuid4()}", "authors": [], "editions": [new_isbn()]}
+
+
+def _webhook(target: Target) -> dict[str, Any]:
+    return {"school_id": str(target.school), "url": "https://library.example.com/", "events": ["school.updated"]}
+
+
+def _feedback(target: Target) -> dict[str, Any]:
+    gif = "https://media.giphy.com/media/g9582DNuQppxC/giphy.gif"
+    return {"event_id": str(target.event), "comment": "Well done!", "gif_url": gif}
+
+
+def _email(target: Target) -> dict[str, Any]:
+    recipient = f"{uuid4().hex}@example.com"
+    return {
+        "from_email": "hello@localhost.example",
+        "to_emails": [recipient],
+        "subject": "Hello",
+        "template_data": {"text": "Hello."},
+    }
 
 
 def explained(school: UUID) -> dict[str, str]:
@@ -171,6 +192,7 @@ EXPECTED: dict[str, Asked | None] = {
     "works_update": Asked("Work", "update", lambda target: {"subtitle": "A Story"}),
     "works_delete": Asked("Work", "delete"),
     "labels_update_many": Asked("LabelSet", "update", lambda target: [{"isbn": new_isbn(), "patch_data": {}}]),
+    "labels_find_changes": Asked("LabelChange", "read"),
     "labels_generate": Asked("LabelSet", "update"),
     "labels_generate_many": Asked("LabelSet", "update", lambda target: {"work_ids": [target.book.work]}),
     "labels_review": Asked("LabelSet", "update"),
@@ -195,6 +217,29 @@ EXPECTED: dict[str, Asked | None] = {
     ),
     "events_get_event_types": ANY_ACTIVE,
     "audit_find": Asked("Audit", "read"),
+    "feedback_open_link": None,
+    "feedback_get": Asked("SupporterFeedback", "read"),
+    "feedback_give": Asked("SupporterFeedback", "create", _feedback),
+    "webhooks_find": ANY_ACTIVE,
+    "webhooks_create": Asked("Webhook", "create", _webhook),
+    "webhooks_get": Asked("Webhook", "read"),
+    "webhooks_update": Asked("Webhook", "update", lambda target: {"description": "Nightly"}),
+    "webhooks_delete": Asked("Webhook", "delete"),
+    "webhooks_rotate_secret": Asked("Webhook", "update", lambda target: {"overlap_hours": 1}),
+    "webhooks_list_deliveries": Asked("Webhook", "read"),
+    "webhooks_replay": Asked("Webhook", "update"),
+    "messages_send_email": Asked("SentEmail", "create", _email),
+    "messages_list_suppressions": Asked("Suppression", "read"),
+    "messages_suppress": Asked("Suppression", "create", lambda target: {"email": f"{uuid4().hex}@example.com"}),
+    "messages_lift_suppression": Asked("Suppression", "delete"),
+    "messages_ask_to_unsubscribe": None,
+    "messages_unsubscribe": None,
+    "tasks_find": Asked("Task", "read"),
+    "tasks_groups": Asked("Task", "read"),
+    "tasks_get": Asked("Task", "read"),
+    "tasks_replay": Asked("Task", "replay", lambda target: {"ids": [str(target.task)]}),
+    "tasks_discard": Asked("Task", "discard", lambda target: {"ids": [str(target.task)]}),
+    "tasks_jobs": Asked("Task", "read"),
     "access_explain": Asked("School", "read", query=lambda target: explained(target.school)),
     "users_get_users": ANY_ACTIVE,
     "users_create_user": Asked("Educator", "create", _educator),
@@ -204,6 +249,11 @@ EXPECTED: dict[str, Asked | None] = {
     "users_mint_token": Asked("Student", "mint-token", lambda target: {"hours": 1}),
     "users_bind_school_admin": Asked("Schools", "bind-admin", lambda target: {"user_id": str(target.student)}),
     "users_get_supporters": Asked("Student", "manage-supporters"),
+    "users_invite_supporter": Asked(
+        "Student",
+        "manage-supporters",
+        lambda target: {"email": f"{uuid4().hex}@example.com", "supporter_nickname": "Oma"},
+    ),
     "users_link_supporter": Asked("Student", "manage-supporters", lambda target: {"supporter_nickname": "Opa"}),
     "users_unlink_supporter": Asked("Student", "manage-supporters"),
     "service_version": None,
@@ -211,7 +261,7 @@ EXPECTED: dict[str, Asked | None] = {
 }
 """By operationId; None: anybody may."""
 
-OF_EVERYBODY = {"Schools", "Work", "Edition", "Author", "Illustrator", "Merge", "LabelSet"}
+OF_EVERYBODY = {"SentEmail", "Schools", "Work", "Edition", "Author", "Illustrator", "Merge", "LabelSet", "LabelChange"}
 """Resources whose rules do not depend on the row: who may not is told so before it is looked for."""
 HIDDEN = {"access_explain"}
 """Operations for which what the caller may not read does not exist: the same 404 for both."""
@@ -221,12 +271,15 @@ NAMED_IN_BODY = {
     "collections_create",
     "events_create_event",
     "users_create_user",
+    "webhooks_create",
 }
 """Operations whose school stands in the body: one that does not exist is a fault of the input (422)."""
 ASKED_FIRST = {"users_bind_school_admin"}
 """Operations whose permission is on all schools: who lacks it is told so, whether or not there is the one (403)."""
-NO_CONTENT = {"users_delete_user", "users_unlink_supporter"}
+NO_CONTENT = {"messages_lift_suppression", "users_delete_user", "users_unlink_supporter", "webhooks_delete"}
 """Operations that answer 204."""
+ACCEPTED = {"messages_send_email"}
+"""Operations that answer 202."""
 
 PROVEN_IN_REQUEST = {
     "sign_in_exchange_firebase_token",
@@ -235,6 +288,7 @@ PROVEN_IN_REQUEST = {
     "sign_in_change_email",
     "sign_in_use_class_code",
     "sign_in_register_student",
+    "feedback_open_link",
 }
 """Operations that want a proof of who it is in the request itself, which is none here: 401, whoever may ask."""
 

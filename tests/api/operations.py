@@ -13,7 +13,10 @@ from fastapi import FastAPI
 from app.core.db import Database
 from app.core.guards import is_guarded
 from app.core.requests import Door
+from app.core.sealing import Vault
 from app.main import create_public_app
+from app.messages.addresses import token_of
+from app.messages.models import Category
 from tests.conftest import settings_for
 from tests.core.apps import NOWHERE
 
@@ -25,6 +28,7 @@ PATH_EXAMPLES = {
     "illustrator_id": "1",
     "merge_id": "1",
     "booklist_slug": "a-slug",
+    "token": token_of(Vault.of(settings_for(NOWHERE)), "nobody@example.com", Category.NEWS),
 }
 """What stands in a path where it is not a UUID."""
 

@@ -71,7 +71,8 @@ def untyped(schema: Schema, path: str = "", above: tuple[str, ...] = ()) -> Iter
 
 
 def answer_schema(operation: Schema, status: str = "200") -> Schema:
-    schema: Schema = operation["responses"][status]["content"]["application/json"]["schema"]
+    (content,) = operation["responses"][status]["content"].values()
+    schema: Schema = content["schema"]
     return schema
 
 

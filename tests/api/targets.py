@@ -23,11 +23,16 @@ from app.books.models import Author, Illustrator, Merge, MergeKind, Work
 from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
 from app.core.api_keys import ApiKeys
+from app.core.outbox import TaskRow
 from app.core.text import fold
+from app.events.models import Event, EventLevel
+from app.events.titles import READING_LOGGED
+from app.messages.models import Suppression, SuppressionReason
 from app.people.schemas import ListType
 from app.schools.models import School, SchoolState
 from app.service_accounts.models import ApiKey
 from app.sign_in.models import SignInSession
+from app.webhooks.models import DeliveryState, Webhook, WebhookDelivery, WebhookEvent
 from tests.api.operations import Operation
 from tests.world import HOUR, Client, World
 
@@ -64,6 +69,11 @@ class Target:
     session: UUID
     booklist: UUID
     published: UUID
+    event: UUID
+    webhook: UUID
+    delivery: UUID
+    suppression: UUID
+    task: UUID
     student_school: UUID
     book: "Book"
 
@@ -88,14 +98,19 @@ class Target:
             "author_id": self.book.author,
             "illustrator_id": self.book.illustrator,
             "merge_id": self.book.merge,
+            "event_id": self.event,
+            "webhook_id": self.webhook,
+            "delivery_id": self.delivery,
+            "suppression_id": self.suppression,
             "booklist_identifier": self.booklist,
             "booklist_slug": self.slug,
+            "task_id": self.task,
         }
 
 
 ABSENT = 2**31 - 1
 NO_BOOK = Book(ABSENT, ABSENT - 1, ABSENT, ABSENT - 1, ABSENT, ABSENT)
-NOWHERE = Target(uuid4(), uuid4(), uuid4(), ABSENT, *(uuid4() for _ in range(9)), NO_BOOK)
+NOWHERE = Target(uuid4(), uuid4(), uuid4(), ABSENT, *(uuid4() for _ in range(14)), NO_BOOK)
 """Nothing of this exists."""
 
 
@@ -129,12 +144,22 @@ async def targets(world: World, number: int, *, together: bool = False, **column
         lists = [_list(school.wriveted_identifier) for school in schools[:number]]
         published = [_published(uuid4()) for _ in lists]
         signed_in = [_signed_in(student) for student in students]
-        session.add_all([*lists, *published, *keys, *signed_in])
+        waiting = [TaskRow(id=uuid4(), kind="of-a-target", payload={}) for _ in lists]
+        session.add_all([*lists, *published, *keys, *signed_in, *waiting])
         session.add_all(_link(*pair) for pair in zip(supporters, students, strict=True))
+        await session.flush()
+        logged = [_logged(student) for student in students]
+        webhooks = [_webhook(*pair) for pair in zip(schools, accounts, strict=False)]
+        unwanted = [Suppression(mark=uuid4().bytes, reason=SuppressionReason.STAFF) for _ in webhooks]
+        session.add_all([*logged, *webhooks, *unwanted])
+        await session.flush()
+        delivered = [_delivered(webhook) for webhook in webhooks]
+        session.add_all(delivered)
         await session.flush()
         books = await _books(session, number)
     ids = (school.wriveted_identifier for school in schools)
     of_each = (collections, items, accounts, keys, students, supporters, classes, signed_in, lists, published)
+    of_each += (logged, webhooks, delivered, unwanted, waiting)
     paired = zip(*of_each, (student.school_id for student in students), schools[number:], books, strict=True)
     return [
         Target(next(ids), bare.wriveted_identifier, *(each.id for each in belongings), home, book)
@@ -145,6 +170,29 @@ async def targets(world: World, number: int, *, together: bool = False, **column
 def _signed_in(student: Student) -> SignInSession:
     now = datetime.now(UTC)
     return SignInSession(user_id=student.id, method="firebase", authenticated_at=now, expires_at=now + HOUR)
+
+
+def _logged(student: Student) -> Event:
+    """A reading log of the student's, on no school's record."""
+    return Event(id=uuid4(), title=READING_LOGGED, level=EventLevel.NORMAL, user_id=student.id, info={})
+
+
+def _webhook(school: School, account: ServiceAccount) -> Webhook:
+    """A program's."""
+    return Webhook(
+        id=uuid4(),
+        school_id=school.wriveted_identifier,
+        service_account_id=account.id,
+        url="https://library.example.com/",
+        events=["collection.updated"],
+        secret_sealed=uuid4().bytes,
+    )
+
+
+def _delivered(webhook: Webhook) -> WebhookDelivery:
+    data = {"school_id": str(webhook.school_id)}
+    event, state = WebhookEvent.COLLECTION_UPDATED, DeliveryState.DELIVERED
+    return WebhookDelivery(id=uuid4(), webhook_id=webhook.id, event=event, state=state, data=data)
 
 
 async def _books(session: AsyncSession, number: int) -> list[Book]:

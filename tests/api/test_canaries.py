@@ -27,6 +27,7 @@ from app.booklists.models import BookList
 from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem
 from app.events.models import Event, EventLevel
+from app.webhooks.models import Webhook
 from tests.api.expectations import EXPECTED
 from tests.api.operations import GUARDED, Operation, parameters_of
 from tests.api.people import ACTIVE_PEOPLE, PersonArchetype
@@ -55,6 +56,9 @@ ROWS = {
     "supporters": "SELECT * FROM users JOIN supporters USING (id) WHERE id = :supporter",
     "supported": "SELECT * FROM supporter_reader_association WHERE reader_id = :student",
     "sessions": "SELECT * FROM sign_in_sessions WHERE user_id IN (:student, :educator, :parent)",
+    "webhooks": "SELECT * FROM webhooks WHERE school_id = :school",
+    "deliveries": "SELECT d.* FROM webhook_deliveries d JOIN webhooks w ON w.id = webhook_id WHERE school_id = :school",
+    "feedback": "SELECT * FROM supporter_feedback WHERE reader_id = :student",
     "keys": "SELECT id, name, scopes, revoked_at, replaced_at FROM api_keys WHERE service_account_id = :kiosk",
 }
 """All rows of a school, and of those who belong to it."""
@@ -83,6 +87,7 @@ class Victim:
     def ids(self) -> list[str]:
         found = (self.target.school, self.target.bare_school, self.target.collection, self.target.item, self.lms)
         found += (self.target.student, self.target.supporter, self.educator, self.parent, self.target.class_group)
+        found += (self.target.event, self.target.webhook, self.target.delivery)
         found += (self.target.session, self.target.service_account, self.target.api_key, self.target.booklist)
         return [str(each) for each in found]
 
@@ -115,6 +120,8 @@ async def make_victim(world: World) -> Victim:
             person.name, person.email, person.info = canary(), f"{canary()}@example.com", {"phone_number": canary()}
         await session.flush()
         student.parent_id = parent.id
+        webhook = await session.get_one(Webhook, target.webhook)
+        webhook.url, webhook.description = f"https://{canary()}.example.com/", canary()
         link = await session.get_one(SupporterReader, (target.supporter, target.student))
         link.supporter_nickname = canary()
         booklist = await session.get_one(BookList, target.booklist)

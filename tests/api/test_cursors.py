@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from app.core import paging
 from app.core.config import Settings
 from app.core.db import Database
+from app.core.outbox import TaskRow
 from app.events.models import Event, EventLevel
 from app.main import create_public_app
 from app.sign_in.models import SignInSession
@@ -49,6 +50,7 @@ class Library:
     program: Client
     booklist: str
     slug: str
+    work: str
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Listing:
             program=library.program.id,
             booklist=library.booklist,
             slug=library.slug,
+            work=library.work,
         )
 
 
@@ -132,6 +135,11 @@ async def add_merge(library: Library) -> None:
     assert answer.status_code == 200
 
 
+async def add_label_change(library: Library) -> None:
+    body = {"labelset": {"info": {"seen": CHANCE.random()}}}
+    assert (await library.admin.patch(f"/work/{library.work}", json=body)).status_code == 200
+
+
 async def add_refusal(library: Library) -> None:
     reader = await library.world.public_reader()
     assert (await reader.get(f"/school/{library.school}")).status_code == 403
@@ -143,6 +151,11 @@ async def add_unlabelled(library: Library) -> None:
     assert (await library.admin.post("/edition", json={"isbn": isbn, "title": f"Work {isbn}"})).status_code == 200
     body = {"items": [{"isbn": isbn}]}
     assert (await library.admin.patch(f"/collection/{library.collection}", json=body)).status_code == 200
+
+
+async def add_task(library: Library) -> None:
+    async with library.world.session() as session:
+        session.add(TaskRow(kind="of-a-list", payload={}))
 
 
 async def add_person(library: Library) -> None:
@@ -199,8 +212,11 @@ LISTS = [
     Listing("works searched for", "/search?query=matilda", lambda row: row["id"], add_edition),
     Listing("items", "/collection/{collection}/items", lambda row: row["id"], add_item),
     Listing("items found", "/collection/{collection}/items?query=matilda", lambda row: row["id"], add_item),
+    Listing("label changes", "/work/{work}/label-changes", lambda row: row["id"], add_label_change),
     Listing("audit", "/audit", lambda row: row["id"], add_refusal),
     Listing("audit found", "/audit?action=access.denied&outcome=refused", lambda row: row["id"], add_refusal),
+    Listing("tasks", "/tasks", lambda row: row["id"], add_task),
+    Listing("tasks found", "/tasks?state=pending&kind=of-a-list", lambda row: row["id"], add_task),
     Listing("sessions", "/auth/sessions", lambda row: row["id"], add_session),
     Listing("booklists", "/lists", lambda row: row["id"], add_list),
     Listing("booklists found", "/lists?list_type=School&sharing_type=private", lambda row: row["id"], add_list),
@@ -230,7 +246,8 @@ async def library(make_database: Callable[[], str]) -> AsyncIterator[Library]:
         body = {"name": "Huey's", "type": "Huey", "sharing": "public", "slug": "the-list"}
         booklist = (await admin.post("/list", json=body)).json()
         ids = str(school.wriveted_identifier), str(collection.id)
-        made = Library(world, app, admin, other, *ids, program, booklist["id"], booklist["slug"])
+        work = (await admin.post("/work", json={"title": "Labelled", "authors": [], "editions": []})).json()["id"]
+        made = Library(world, app, admin, other, *ids, program, booklist["id"], booklist["slug"], work)
         for add in dict.fromkeys(listing.add for listing in LISTS):
             for _ in range(ROWS):
                 await add(made)
@@ -279,6 +296,7 @@ def test_every_list_with_a_cursor_is_tested() -> None:
         "service_account_id": "program",
         "booklist_identifier": "booklist",
         "booklist_slug": "slug",
+        "work_id": "work",
     }
     assert {path.format(**{name: f"{{{short}}}" for name, short in names.items()}) for path in paths} == listed
 

@@ -9,17 +9,20 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.accounts.models import Educator, Parent, Reader, ServiceAccount, Student, SupporterReader, User
+from app.accounts.models import Educator, Parent, Reader, ServiceAccount, Student, Supporter, SupporterReader, User
 from app.booklists.models import BookList
 from app.books.models import Author, Edition, Merge, Work
 from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem, ReadingActivity
 from app.core.db import Base
+from app.core.outbox import TaskRow
 from app.events.models import Event
 from app.labelling.models import LabellingRun
 from app.labels.models import LabelSet
+from app.messages.models import SentEmail, Suppression
 from app.schools.models import School
 from app.service_accounts.models import ApiKey
+from app.webhooks.models import Webhook
 from tests.api.expectations import EXPECTED
 from tests.api.operations import WRITING, Operation, document
 from tests.api.people import ACTIVE_PEOPLE, PersonArchetype
@@ -61,8 +64,18 @@ LINK = "SELECT to_jsonb(t) FROM supporter_reader_association t WHERE reader_id =
 WORK = "SELECT to_jsonb(t) FROM works t WHERE id = :work"
 ACTIVITY = "SELECT count(*) FROM collection_item_activity_log WHERE collection_item_id = :item"
 LISTS = "SELECT count(*) FROM book_lists WHERE school_id = :school"
+TASK = "SELECT to_jsonb(t) FROM tasks t WHERE id = :task"
 LIST = "SELECT to_jsonb(t) FROM book_lists t WHERE id = :list"
+WEBHOOK = "SELECT to_jsonb(t) FROM webhooks t WHERE id = :webhook"
+WEBHOOKS = "SELECT count(*) FROM webhooks WHERE school_id = :school"
+SUPPORTERS = "SELECT count(*) FROM supporter_reader_association WHERE reader_id = :student"
 STRICT: dict[str, Written] = {
+    "webhooks_create": Written((Webhook,), row=WEBHOOKS),
+    "webhooks_update": Written((Webhook,), row=WEBHOOK),
+    "webhooks_rotate_secret": Written((Webhook,), row=WEBHOOK),
+    "messages_send_email": Written((SentEmail,)),
+    "messages_suppress": Written((Suppression,)),
+    "users_invite_supporter": Written((User, Supporter, SupporterReader), row=SUPPORTERS),
     "sign_in_change_email": Written((User,), row=PERSON),
     "accounts_create_service_account": Written((ServiceAccount,)),
     "accounts_update_service_account": Written((ServiceAccount,), row=ACCOUNT),
@@ -95,6 +108,8 @@ STRICT: dict[str, Written] = {
     "users_mint_token": Written((User,), row=PERSON),
     "users_link_supporter": Written((SupporterReader,), row=LINK),
     "labels_generate_many": Written((LabellingRun,), row=WORK),
+    "tasks_replay": Written((TaskRow,), row=TASK),
+    "tasks_discard": Written((TaskRow,), row=TASK),
     "recommendations_recommend": Written((Event,), row=EVENTS),
 }
 BULK: dict[str, Written] = {
@@ -114,13 +129,15 @@ WRITERS = [
 """Who stands close enough to a student to try."""
 NO_FIELDS = {"hydration_queue", "labels_compare"}
 """Lists of ISBNs."""
+OF_SUPPORTERS = {"feedback_give"}
+"""What only a supporter may send at all: tests/feedback."""
 BY_ITEM = {"labels_update_many"}
 """An item with an unknown field is refused by itself: tests/labels."""
 
 
 def test_every_operation_that_takes_a_body_is_here() -> None:
     taking = {operation.name for operation in WRITING if "requestBody" in operation.described}
-    assert taking == STRICT.keys() | BULK.keys() | NO_FIELDS | BY_ITEM
+    assert taking == STRICT.keys() | BULK.keys() | NO_FIELDS | BY_ITEM | OF_SUPPORTERS
 
 
 def _objects(schema: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
@@ -176,6 +193,8 @@ async def row_of(world: World, written: Written, target: Target) -> Any:
         "work": target.book.work,
         "item": target.item,
         "list": target.booklist,
+        "webhook": target.webhook,
+        "task": target.task,
     }
     async with world.session() as session:
         used = {name: value for name, value in values.items() if f":{name}" in written.row}
@@ -188,7 +207,7 @@ def plausible(name: str) -> Any:
         return "2020-01-01T00:00:00Z"
     if name.startswith("is_") or name == "checked":
         return True
-    numbers = ("id", "version", "credential_version", "item_count", "book_count")
+    numbers = ("id", "version", "credential_version", "item_count", "book_count", "attempts", "offers")
     return NOBODYS_NUMBER if name in numbers else str(uuid4())
 
 

@@ -374,3 +374,10 @@ async def test_lists_go_with_their_owner_and_stay_when_the_kind_of_account_chang
     assert (await reader.get(f"/list/{editorial['id']}")).status_code == 200
     assert (await other.delete(f"/school/{school.wriveted_identifier}")).status_code == 200
     assert (await other.get(f"/list/{schools['id']}")).status_code == 404
+
+
+async def test_a_fault_of_the_body_is_told_once(world: World) -> None:
+    reader = await world.public_reader()
+    refused = await reader.post("/list", json={"name": "", "type": "Personal", "shareing": "public"})
+    assert refused.status_code == 422
+    assert sorted(each["pointer"] for each in refused.json()["errors"]) == ["/name", "/shareing"]

@@ -287,3 +287,20 @@ async def test_works_are_deleted_while_others_edit(world: World) -> None:
 
     await asyncio.gather(destroy(), *(work(editor, random.Random(n)) for n, editor in enumerate(editors)))
     assert sorted(await on_list(editors[0], path)) == sorted(kept)
+
+
+async def test_the_id_of_a_work_that_was_merged_leads_to_the_other_one(world: World) -> None:
+    reader, admin = await world.public_reader(), await world.admin()
+    first, second, survivor, other = await works(world, 4)
+    for duplicate, into in ((first, second), (second, survivor)):
+        sent(await admin.post(f"/work/{into}/merge", json={"duplicate_id": duplicate}))
+    path = (await make(reader, "Personal", other, first))["id"]
+    assert await on_list(reader, path) == [other, survivor]
+    sent(await edit(reader, path, add(second, order_id=0), move(first, 0)))
+    assert await on_list(reader, path) == [survivor, other]
+    sent(await edit(reader, path, drop(second)))
+    assert await on_list(reader, path) == [other]
+    unknown = await edit(reader, path, add(first), add(2**31 - 1))
+    assert unknown.status_code == 422
+    assert [each["pointer"] for each in unknown.json()["errors"]] == ["/items/1/work_id"]
+    assert await on_list(reader, path) == [other]

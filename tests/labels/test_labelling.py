@@ -285,3 +285,73 @@ async def test_nobody_else_labels_a_book(world: World, role: str) -> None:
     assert {answer.status_code for answer in answers} == {403}
     shown = (await client.get(f"/work/{work['id']}")).json()
     assert shown["labelset"] == before
+
+
+async def test_an_admin_reads_who_changed_labels_when_and_from_what(world: World) -> None:
+    admin, program = await world.admin(), await world.service("backend")
+    work = await new_work(admin)
+    path = f"/work/{work['id']}/label-changes"
+    assert (await admin.get(path)).json()["data"] == []
+    await relabelled(program, work, min_age=3, max_age=5, age_origin="GPT4")
+    await relabelled(admin, work, min_age=7, max_age=9)
+    await relabelled(admin, work, **FULL | {"min_age": 7, "max_age": 9})
+    changes = (await admin.get(path)).json()["data"]
+    ages = [each for each in changes if each["group"] == "age"]
+    assert [(each["actor"], each["before"], each["after"]) for each in ages] == [
+        (
+            f"user:{admin.id}",
+            {"value": {"min_age": 3, "max_age": 5}, "origin": "GPT4"},
+            {"value": {"min_age": 7, "max_age": 9}, "origin": "HUMAN"},
+        ),
+        (
+            f"service_account:{program.id}",
+            {"value": {"min_age": None, "max_age": None}, "origin": None},
+            {"value": {"min_age": 3, "max_age": 5}, "origin": "GPT4"},
+        ),
+    ]
+    said = {each["group"]: each["after"]["value"] for each in changes if each["group"] != "age"}
+    assert said == {
+        "hues": {"primary": "hue05_funny_comic", "secondary": "hue12_funny_quirky"},
+        "reading_ability": ["SPOT", "TREEHOUSE"],
+        "summary": FULL["huey_summary"],
+        "recommend_status": "BAD_BORING",
+        "info": FULL["info"],
+        "checked": True,
+    }
+    assert sorted(changes, key=lambda each: -each["id"]) == changes
+    assert all(each["at"] for each in changes)
+
+
+async def test_the_history_of_labels_outlives_the_work_and_leads_on_from_a_duplicate(world: World) -> None:
+    admin = await world.admin()
+    work, duplicate = await new_work(admin), await new_work(admin)
+    await relabelled(admin, work, min_age=7, max_age=9)
+    assert (await admin.post(f"/work/{work['id']}/merge", json={"duplicate_id": int(duplicate["id"])})).is_success
+    told = (await admin.get(f"/work/{work['id']}/label-changes")).json()
+    assert (await admin.get(f"/work/{duplicate['id']}/label-changes")).json() == told
+    assert (await admin.delete(f"/work/{work['id']}")).status_code == 200
+    assert (await admin.get(f"/work/{work['id']}/label-changes")).json() == told
+    assert told["data"]
+
+
+async def test_the_history_of_labels_is_for_admins_and_of_works_that_were(world: World) -> None:
+    admin, school = await world.admin(), await world.school()
+    for other in (await world.educator(school), await world.lms(school)):
+        refused = await other.get("/work/1/label-changes")
+        assert (refused.status_code, refused.json()["permission"]) == (403, "read")
+    assert (await admin.get(f"/work/{2**31 - 1}/label-changes")).status_code == 404
+
+
+async def test_the_history_of_labels_comes_in_pages(world: World) -> None:
+    admin = await world.admin()
+    work = await new_work(admin)
+    for age in range(5):
+        await relabelled(admin, work, min_age=age, max_age=9)
+    whole = (await admin.get(f"/work/{work['id']}/label-changes")).json()["data"]
+    seen, address = [], f"/work/{work['id']}/label-changes?limit=2"
+    while address:
+        answer = await admin.get(address)
+        seen += answer.json()["data"]
+        address = answer.links.get("next", {}).get("url", "").removeprefix("/v1")
+    assert seen == whole
+    assert len(whole) == 5

@@ -5,7 +5,18 @@ from typing import Annotated
 from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from app.books.models import WorkType
-from app.books.schemas import MAX_OTHER_ISBNS, MAX_PEOPLE, Article, AuthorCreateIn, Genre, Heading, Id, name_or_id
+from app.books.schemas import (
+    MAX_OTHER_ISBNS,
+    MAX_PEOPLE,
+    Article,
+    AuthorCreateIn,
+    Genre,
+    Heading,
+    Id,
+    WorkBrief,
+    name_or_id,
+)
+from app.core.include import WithPermissions
 from app.core.isbn import Isbn
 from app.core.schemas import Input, JsonObject
 
@@ -14,6 +25,10 @@ AuthorNamed = Annotated[
     Annotated[AuthorCreateIn, Tag("by-name")] | Annotated[Id, Tag("by-id")], Discriminator(name_or_id)
 ]
 Authors = Annotated[list[AuthorNamed], Field(max_length=MAX_PEOPLE)]
+
+
+class WorkFound(WorkBrief, WithPermissions):
+    """A work in a list of works."""
 
 
 class WorkInfo(Input):

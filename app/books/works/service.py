@@ -14,13 +14,14 @@ from app.books.matching import Description, KnownWork, best_match, match_title, 
 from app.books.merging.locking import lock_catalogue
 from app.books.merging.redirects import current_id
 from app.books.models import Author, AuthorWork, MergeKind, Work, WorkType
-from app.books.schemas import AuthorCreateIn, WorkBrief
+from app.books.schemas import AuthorCreateIn
 from app.books.works import queries
-from app.books.works.schemas import WorkCreateWithEditionsIn
+from app.books.works.schemas import WorkCreateWithEditionsIn, WorkFound
 from app.core.account import Account
 from app.core.aside import array_of
 from app.core.db import driver_of
 from app.core.errors import AlreadyExists, FieldError, FieldForbidden, NotFound, pointer
+from app.core.include import Included, permissions_if
 from app.core.isbn import display
 from app.core.text import fold
 from app.events import service as events
@@ -39,9 +40,16 @@ class Wanted:
 
 
 async def list_works(
-    session: AsyncSession, account: Account, wanted: Wanted, *, after: Sequence[Any] | None, skip: int, limit: int
-) -> tuple[list[WorkBrief], SortKey | None]:
-    """A page of works (see `queries.works`), and the key of the last one."""
+    session: AsyncSession,
+    account: Account,
+    wanted: Wanted,
+    include: Included = None,
+    *,
+    after: Sequence[Any] | None,
+    skip: int,
+    limit: int,
+) -> tuple[list[WorkFound], SortKey | None]:
+    """A page of works (see `queries.works`), and the key of the last one. All have the same rules."""
     author_id = wanted.author_id and await current_id(session, MergeKind.AUTHOR, wanted.author_id)
     page = queries.works(
         account.principals,
@@ -54,7 +62,9 @@ async def list_works(
         limit=limit,
     )
     rows = (await session.execute(page)).all()
-    return [WorkBrief.model_validate(row) for row in rows], (rows[-1].match_title, rows[-1].id) if rows else None
+    permissions = permissions_if(include, Work(), account.principals)
+    found = [WorkFound.model_validate({**row._asdict(), "permissions": permissions}) for row in rows]
+    return found, (rows[-1].match_title, rows[-1].id) if rows else None
 
 
 async def locked_work(session: AsyncSession, work_id: int) -> Work:

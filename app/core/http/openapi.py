@@ -88,6 +88,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         description=app.description,
         routes=app.routes,
         servers=[{"url": app.state.settings.public_url}],
+        webhooks=app.webhooks.routes,
     )
     statuses: set[int] = set()
     for route in doors(app):

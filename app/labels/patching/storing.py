@@ -12,6 +12,7 @@ from app.core.db import Driver, driver_of
 from app.labels.models import LabelGroup, LabelOrigin
 from app.labels.patching.authority import UNLABELLED, WITH_ORIGIN, Labelled, Labels
 from app.labels.patching.saying import Words
+from app.webhooks.service import announce_labelled
 
 _WORDS = """
 SELECT true, key, id FROM hues UNION ALL SELECT false, key, id FROM reading_abilities ORDER BY 1, 3
@@ -115,6 +116,8 @@ async def store_labels(
     history = [row for each in changed for row in _history(each, ids[each.work_id])]
     actor = account if isinstance(account, str) else account.subject
     await driver.execute(_HISTORY, [actor, json_of(history)])
+    cause = None if isinstance(account, str) else account
+    await announce_labelled(session, [each.work_id for each in changed], account=cause)
 
 
 async def _store_hues(driver: Driver, changed: Sequence[Relabelling], ids: Mapping[int, int], words: Words) -> None:

@@ -4,16 +4,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from app.books.models import CATALOGUE
+from app.books.models import CATALOGUE, Work
 from app.books.works.schemas import WorkCreateWithEditionsIn
 from app.core.account import Account
 from app.core.db import Session
 from app.core.etags import NOT_MODIFIED, IfMatch, IfNoneMatch, tagged
 from app.core.guards import Permission
 from app.core.idempotency import Idempotent
+from app.core.include import Include, permissions_if
 from app.core.requests import Door
 from app.labels.works import service
-from app.labels.works.schemas import WorkDetail, WorkEnriched, WorkUpdateIn
+from app.labels.works.schemas import WorkDetail, WorkShown, WorkUpdateIn
 
 router = APIRouter(prefix="/v1", tags=["works"], route_class=Door)
 
@@ -36,7 +37,7 @@ async def create(
     return tagged(await service.create_work(session, caller, work), response)
 
 
-@router.get("/work/{work_id}", response_model=WorkDetail | WorkEnriched, responses=NOT_MODIFIED)
+@router.get("/work/{work_id}", response_model=WorkDetail | WorkShown, responses=NOT_MODIFIED)
 async def get(
     caller: Reader,
     work_id: WorkId,
@@ -44,10 +45,18 @@ async def get(
     response: Response,
     full_detail: Annotated[bool, Query(description="False: without editions and without what staff look at.")] = True,
     if_none_match: IfNoneMatch = None,
+    include: Include = None,
 ) -> Any:
-    """One work with its labels. The id of one that was merged into another leads to that one."""
+    """One work with its labels. The id of one that was merged into another leads to that one.
+
+    Permissions may change without the work: with `include=permissions` the answer is never 304.
+    """
     describe = service.describe_work if full_detail else service.describe_work_in_brief
-    return tagged(await describe(session, work_id), response, if_none_match)
+    shown = await describe(session, work_id)
+    permissions = permissions_if(include, Work(), caller.principals)
+    if permissions is None:
+        return tagged(shown, response, if_none_match)
+    return tagged(shown, response).model_copy(update={"permissions": permissions})
 
 
 @router.patch("/work/{work_id}", response_model=WorkDetail)

@@ -4,6 +4,7 @@ from pydantic import ConfigDict, Field
 
 from app.books.schemas import Article, EditionBrief, Genre, Heading, WorkBrief
 from app.books.works.schemas import Authors, Title
+from app.core.include import WithPermissions
 from app.core.schemas import Input, JsonObject, Schema
 from app.labels.schemas import LabelSetBasic, LabelSetCreateIn, LabelSetDetail
 
@@ -18,7 +19,11 @@ class WorkEnriched(WorkBrief):
     cover_url: str | None = Field(description="The cover of one of its editions.")
 
 
-class WorkDetail(WorkBrief):
+class WorkShown(WorkEnriched, WithPermissions):
+    """One work, without editions and without what staff look at."""
+
+
+class WorkDetail(WorkBrief, WithPermissions):
     labelset: LabelSetDetail | None
     cover_url: str | None = Field(description="The cover of one of its editions.")
     editions: list[EditionBrief]

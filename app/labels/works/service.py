@@ -25,7 +25,7 @@ from app.labels.patching.saying import labels_said, origins_said
 from app.labels.patching.storing import Relabelling, read_labels, read_words, store_labels
 from app.labels.schemas import LabelSetCreateIn
 from app.labels.works import queries
-from app.labels.works.schemas import WorkDetail, WorkEnriched, WorkUpdateIn
+from app.labels.works.schemas import WorkDetail, WorkShown, WorkUpdateIn
 
 HEADING = ("leading_article", "title", "subtitle")
 MEMBERS = ("id", "type", "leading_article", "title", "subtitle", "info", "authors", "cover_url", "labelset")
@@ -40,9 +40,9 @@ async def describe_work(session: AsyncSession, work_id: int) -> WorkDetail:
     return WorkDetail.model_validate({**shown, "editions": briefs})
 
 
-async def describe_work_in_brief(session: AsyncSession, work_id: int) -> WorkEnriched:
+async def describe_work_in_brief(session: AsyncSession, work_id: int) -> WorkShown:
     """The same without what only staff look at."""
-    return WorkEnriched.model_validate(await _members(session, work_id))
+    return WorkShown.model_validate(await _members(session, work_id))
 
 
 async def create_work(session: AsyncSession, account: Account, new: WorkCreateWithEditionsIn) -> WorkDetail:
