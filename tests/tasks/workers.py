@@ -1,9 +1,6 @@
 """Workers as processes of their own that share one socket, to be killed and started again."""
 
 import asyncio
-import os
-import random
-import signal
 import socket
 import subprocess
 import sys
@@ -48,9 +45,9 @@ class Workers:
         self.ended += len(self.processes) - len(alive)
         self.processes = [*alive, *(self._start() for _ in range(self.number - len(alive)))]
 
-    def kill_one(self, chance: random.Random) -> None:
-        """``kill -9``, amid whatever it does."""
-        os.kill(chance.choice(self.processes).pid, signal.SIGKILL)
+    def kill_one(self) -> None:
+        """``kill -9`` of the oldest, amid whatever it does."""
+        self.processes[0].kill()
         self.kills += 1
 
     def stop(self) -> None:
@@ -83,7 +80,7 @@ async def workers(settings: Settings, number: int = 2, *, command: Sequence[str]
 
         keeper = asyncio.create_task(keeping())
         try:
-            await _answering(found.url)
+            await answering(found.url)
             yield found
         finally:
             keeper.cancel()
@@ -91,7 +88,7 @@ async def workers(settings: Settings, number: int = 2, *, command: Sequence[str]
             found.stop()
 
 
-async def _answering(url: str) -> None:
+async def answering(url: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(60):
         while True:
             with suppress(httpx.TransportError):
