@@ -218,17 +218,17 @@ async def _note_failure(desk: Desk, failure: ProviderFailed) -> None:
         rows = await driver_of(session).execute(queries.NOTE_FAILURE, values)
         failures, is_resting = await rows.fetchone() or (0, False)
         if is_resting:
-            _record(session, failure.provider, "API error", {"failures": failures, "reason": failure.reason})
+            _tell(session, failure.provider, "API error", {"failures": failures, "reason": failure.reason})
 
 
 async def _note_busy(desk: Desk, busy: ProviderBusy) -> None:
     async with desk.reading() as session:
         values = {"provider": busy.provider, "seconds": busy.retry_after}
         await driver_of(session).execute(queries.NOTE_BUSY, values)
-        _record(session, busy.provider, "rate limit error", {"retry_after": busy.retry_after})
+        _tell(session, busy.provider, "rate limit error", {"retry_after": busy.retry_after})
 
 
-def _record(session: AsyncSession, provider: str, what: str, info: dict[str, Any]) -> None:
+def _tell(session: AsyncSession, provider: str, what: str, info: dict[str, Any]) -> None:
     title = f"Hydration: {TITLES[provider]} {what}"
     events.record(session, title, account=None, level=EventLevel.WARNING, info={"provider": provider, **info})
 

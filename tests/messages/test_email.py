@@ -1,6 +1,7 @@
 """E-mail from the door to a mail server, and all that keeps one from being sent."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -10,9 +11,10 @@ from fastapi import FastAPI
 from sqlalchemy import func, select, text
 
 from app.accounts.models import Educator, Student
+from app.collections.stale import notice_stale_syncs
 from app.core.outbox import TaskState
 from app.core.sealing import Vault
-from app.events.models import Event
+from app.events.models import Event, EventLevel
 from app.messages.addresses import token_of
 from app.messages.models import Category, EmailOutcome, SentEmail, Suppression
 from app.messages.service import Draft, write
@@ -272,3 +274,26 @@ async def test_who_changes_the_address_of_a_teacher_has_the_old_one_told(
     assert await tasks.do("send-email") == [204]
     (message,) = mail.to(before)
     assert message["Subject"] == "The e-mail address of your Huey Books account was changed"
+
+
+async def test_admins_of_a_school_that_stopped_to_sync_are_told_once(
+    world: World, mail: MailServer, tasks: Tasks
+) -> None:
+    school, recipient = await world.school("Secret Garden School"), address()
+    await world.collection(school)
+    lms, sam = await world.lms(school), await world.school_admin(school)
+    await world.educator(school)
+    async with world.session() as session:
+        await session.execute(
+            text("UPDATE users SET email = :email WHERE id = :id"), {"email": recipient, "id": sam.id}
+        )
+        last = Event(title="Collection Update", level=EventLevel.NORMAL, info={}, service_account_id=lms.id)
+        last.school_id, last.timestamp = school.wriveted_identifier, datetime.now(UTC) - timedelta(days=9)
+        session.add(last)
+    for _ in range(2):
+        await notice_stale_syncs(world.database)
+    await tasks.do("send-email")
+    (message,) = mail.to(recipient)
+    assert message["Subject"] == "Your library's books have not been updated for 9 days"
+    assert "Secret Garden School" in body_of(message)
+    assert message["List-Unsubscribe"]

@@ -19,7 +19,7 @@ from app.core.db import Database
 from app.core.errors import Busy
 from app.core.outbox import Offer, TaskRow, TaskState, enqueue
 from app.core.work import MOST_ATTEMPTS
-from app.events.models import Event
+from app.events.models import Event, EventLevel
 from app.events.schemas import ProcessEvent
 from app.events.titles import SYNC_IS_STALE
 from app.internal_api import JOBS, create_internal_app
@@ -197,6 +197,12 @@ async def test_retention_deletes_what_is_over_and_nothing_else(own: World) -> No
             text("""INSERT INTO job_runs (id, job, outcome, started_at)
                     VALUES (gen_random_uuid(), 'x', 'done', now() - interval '91 days')""")
         )
+        await session.execute(
+            text("""INSERT INTO sent_emails (id, template, outcome, created_at)
+                    SELECT gen_random_uuid(), 'message', 'sent', now() - age
+                      FROM unnest(ARRAY['364 days', '366 days']::interval[]) AS age""")
+        )
+    await told_and_invited(own, reader.id)
     report = await retain(own.database)
     assert report == {
         "tasks_done": 3,
@@ -206,10 +212,37 @@ async def test_retention_deletes_what_is_over_and_nothing_else(own: World) -> No
         "idempotency_records": 1,
         "spent_tokens": 1,
         "sign_in_sessions": 2,
+        "webhook_deliveries": 1,
+        "sent_emails": 1,
+        "feedback_links": 1,
         "events": 1,
     }
     assert set(report) == set(EXPIRED)
     assert set((await retain(own.database)).values()) == {0}
+
+
+async def told_and_invited(own: World, reader: Any) -> None:
+    """Deliveries to a webhook, and links of feedback: of now, and past their time."""
+    school, event = await own.school(), Event(title="Test", level=EventLevel.NORMAL, info={})
+    async with own.session() as session:
+        session.add(event)
+        await session.flush()
+        await session.execute(
+            text("""WITH hook AS (
+                        INSERT INTO webhooks (id, school_id, url, description, events, secret_sealed, is_active)
+                        VALUES (gen_random_uuid(), :school, 'https://a.example.com/', '', '{school.updated}', '', true)
+                        RETURNING id)
+                    INSERT INTO webhook_deliveries (webhook_id, event, data, created_at)
+                    SELECT hook.id, 'school.updated', '{}', now() - age
+                      FROM hook, unnest(ARRAY['29 days', '31 days']::interval[]) AS age"""),
+            {"school": school.wriveted_identifier},
+        )
+        await session.execute(
+            text("""INSERT INTO feedback_links (hash, event_id, supporter_id, reader_id, expires_at)
+                    VALUES ('a', :event, :reader, :reader, now()),
+                           ('b', :event, :reader, :reader, now() - interval '2 days')"""),
+            {"event": event.id, "reader": reader},
+        )
 
 
 async def test_school_that_stopped_to_sync_is_told_of_once(own: World, world: World) -> None:
