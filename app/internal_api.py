@@ -29,6 +29,7 @@ from app.core.http.switchboard import Page
 from app.core.outside import Outside
 from app.feedback import tasks as feedback
 from app.hydration import tasks as hydration
+from app.hydration.measures import MEASURES as OF_HYDRATION
 from app.labelling import tasks as labelling
 from app.labelling.labellers import Labellers
 from app.labelling.local import Local
@@ -59,7 +60,7 @@ JOBS: Mapping[str, Run] = {
     "stale-syncs": notice_stale_syncs,
 }
 """What does each job of the schedule."""
-MEASURES = OF_TASKS
+MEASURES = (*OF_TASKS, *OF_HYDRATION)
 """What ``/metrics`` shows beside the requests; a domain that has something to measure adds it here."""
 
 

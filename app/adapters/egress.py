@@ -123,17 +123,13 @@ class Egress:
         sent = _headers(method, headers or {}) | {"User-Agent": self._user_agent, "Accept-Encoding": "identity"}
         if self.recorder is not None:
             self.recorder(Sent(purpose, method, url, sent, content))
-        started = time.monotonic()
-        outcome: int | str = "failed"
+        started, told = time.monotonic(), {"kind": purpose, "method": method}
         try:
             response = await self._ask(method, target, sent, content, known)
-            outcome = response.status
         except (NotAllowed, NoAnswer) as refusal:
-            outcome = refusal.reason
+            get_logger().warning("egress.failed", **told, reason=refusal.reason, ms=_since(started))
             raise
-        finally:
-            milliseconds = round((time.monotonic() - started) * 1000)
-            get_logger().info("egress", purpose=purpose, host=target.host, outcome=outcome, milliseconds=milliseconds)
+        get_logger().debug("egress.answered", **told, status=response.status, ms=_since(started))
         return response
 
     async def close(self) -> None:
@@ -239,6 +235,10 @@ def _headers(method: str, headers: Mapping[str, str]) -> dict[str, str]:
         if not HEADER.fullmatch(name) or not VALUE.fullmatch(value) or name.lower() in OWN_HEADERS:
             raise NotAllowed("header")
     return dict(headers)
+
+
+def _since(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
 
 
 def _authority(target: Target) -> str:

@@ -150,7 +150,7 @@ async def _request(desk: Desk, provider: Provider, isbns: Sequence[str], finding
         findings.failed |= dict.fromkeys(isbns, failure)
         return
     except Unreadable as error:
-        get_logger().warning("hydration.unreadable", provider=provider.name, isbns=isbns, exc_info=error)
+        get_logger().warning("hydration.unreadable", provider=provider.name, exc_info=error)
         if len(isbns) > 1:
             nonsense = ProviderFailed(provider.name, "unreadable")
             await _note_failure(desk, nonsense)
@@ -179,7 +179,7 @@ def _noted(
                 raise Unreadable("NUL")
             findings.take(provider, isbn, raw)
         except Unreadable as error:
-            get_logger().warning("hydration.unreadable", provider=provider.name, isbns=[isbn], exc_info=error)
+            get_logger().warning("hydration.unreadable", provider=provider.name, exc_info=error)
             status, raw = AnswerStatus.UNREADABLE, None
     return {"isbn": int(isbn), "status": status, "raw": raw, "days": DAYS[status]}
 
@@ -188,7 +188,7 @@ def _take_kept(findings: Findings, provider: Provider, isbn: str, raw: Raw) -> N
     try:
         findings.take(provider, isbn, raw)
     except Unreadable as error:  # read by an earlier release, whose reading this one does not share
-        get_logger().warning("hydration.unreadable", provider=provider.name, isbn=isbn, exc_info=error)
+        get_logger().warning("hydration.unreadable", provider=provider.name, exc_info=error)
 
 
 async def _known(desk: Desk, provider: Provider, isbns: Sequence[str]) -> dict[str, Raw | None]:
@@ -218,17 +218,17 @@ async def _note_failure(desk: Desk, failure: ProviderFailed) -> None:
         rows = await driver_of(session).execute(queries.NOTE_FAILURE, values)
         failures, is_resting = await rows.fetchone() or (0, False)
         if is_resting:
-            _record(session, failure.provider, "API error", {"failures": failures, "reason": failure.reason})
+            _tell(session, failure.provider, "API error", {"failures": failures, "reason": failure.reason})
 
 
 async def _note_busy(desk: Desk, busy: ProviderBusy) -> None:
     async with desk.reading() as session:
         values = {"provider": busy.provider, "seconds": busy.retry_after}
         await driver_of(session).execute(queries.NOTE_BUSY, values)
-        _record(session, busy.provider, "rate limit error", {"retry_after": busy.retry_after})
+        _tell(session, busy.provider, "rate limit error", {"retry_after": busy.retry_after})
 
 
-def _record(session: AsyncSession, provider: str, what: str, info: dict[str, Any]) -> None:
+def _tell(session: AsyncSession, provider: str, what: str, info: dict[str, Any]) -> None:
     title = f"Hydration: {TITLES[provider]} {what}"
     events.record(session, title, account=None, level=EventLevel.WARNING, info={"provider": provider, **info})
 

@@ -5,7 +5,7 @@ import re
 
 from app.books.schemas import AuthorCreateIn
 
-TAGS = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^<>]{0,500}>", re.IGNORECASE | re.DOTALL)
+TAGS = re.compile(r"<(script|style)\b.*?</\1\s*>|<[/!?a-z][^<>]{0,500}>", re.IGNORECASE | re.DOTALL)
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 LONGEST, HEADING = 10_000, 512
 WHOLE_DATE = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")

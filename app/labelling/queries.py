@@ -42,39 +42,42 @@ SELECT at::date, labeller, model, count(*), sum(input_tokens)::bigint, sum(outpu
 """
 
 TO_REVIEW = """
-WITH held AS (
-    SELECT w.id, concat_ws(' ', w.leading_article, w.title) AS title, h.holders, l.checked,
-           jsonb_build_object(
-               'hues', CASE WHEN EXISTS (SELECT FROM labelset_hues lh WHERE lh.labelset_id = l.id)
-                            THEN l.hue_origin END,
-               'age', CASE WHEN l.min_age IS NOT NULL OR l.max_age IS NOT NULL THEN l.age_origin END,
-               'reading_ability', CASE WHEN EXISTS (SELECT FROM labelset_reading_abilities la
-                                                     WHERE la.labelset_id = l.id) THEN l.reading_ability_origin END,
-               'summary', CASE WHEN l.huey_summary IS NOT NULL THEN l.summary_origin END) AS origins
-      FROM work_holders h JOIN works w ON w.id = h.work_id LEFT JOIN labelsets l ON l.work_id = w.id
+WITH latest AS (
+    SELECT DISTINCT ON (work_id) work_id, (certainty ->> 'hues')::float AS hues, (certainty ->> 'age')::float AS age,
+           (certainty ->> 'reading_ability')::float AS reading_ability, NULL::float AS summary
+      FROM labelling_runs WHERE certainty IS NOT NULL ORDER BY work_id, id DESC
+), held AS (
+    SELECT h.work_id, h.holders, l.checked, r.hues AS sure_of_hues, r.age AS sure_of_age,
+           r.reading_ability AS sure_of_reading_ability, r.summary AS sure_of_summary,
+           CASE WHEN w.hues <> 0 THEN l.hue_origin END AS hues,
+           CASE WHEN l.min_age IS NOT NULL OR l.max_age IS NOT NULL THEN l.age_origin END AS age,
+           CASE WHEN w.abilities <> 0 THEN l.reading_ability_origin END AS reading_ability,
+           CASE WHEN l.huey_summary IS NOT NULL THEN l.summary_origin END AS summary
+      FROM work_holders h
+      LEFT JOIN labelsets l ON l.work_id = h.work_id
+      LEFT JOIN work_labels w ON w.work_id = h.work_id
+      LEFT JOIN latest r ON r.work_id = h.work_id
      WHERE h.holders > 0
-), judged AS (
-    SELECT h.id, h.title, h.holders, h.checked, d.missing, d.unsure, ceil(d.doubt)::int AS doubt
-      FROM held h
-      LEFT JOIN LATERAL (SELECT r.certainty FROM labelling_runs r
-                          WHERE r.work_id = h.id AND r.certainty IS NOT NULL ORDER BY r.id DESC LIMIT 1) r ON true
-     CROSS JOIN LATERAL (
-         SELECT coalesce(array_agg(g.name ORDER BY g.place) FILTER (WHERE g.origin IS NULL), '{}') AS missing,
-                coalesce(array_agg(g.name ORDER BY g.place) FILTER (WHERE g.origin IS NOT NULL AND g.doubt > 0), '{}')
-                    AS unsure,
-                sum(g.matters * g.doubt) AS doubt
-           FROM (SELECT m.name, m.place, m.matters, h.origins ->> m.name AS origin,
-                        CASE WHEN h.origins ->> m.name IS NULL THEN 1
-                             WHEN h.checked THEN 0
-                             WHEN NOT h.checked THEN 1
-                             WHEN (h.origins ->> m.name) = ANY(%(judging)s::text[])
-                             THEN 1 - coalesce((r.certainty ->> m.name)::float, %(unknown)s)
-                             ELSE coalesce((%(doubts)s::jsonb ->> (h.origins ->> m.name))::float, 1) END AS doubt
-                   FROM unnest(%(groups)s::text[], %(matters)s::int[]) WITH ORDINALITY AS m(name, matters, place)) g) d
+), doubted AS (
+    SELECT work_id, holders, checked, hues IS NULL AS no_hues, age IS NULL AS no_age,
+           reading_ability IS NULL AS no_reading_ability, summary IS NULL AS no_summary,
+           {hues} AS hues, {age} AS age, {reading_ability} AS reading_ability, {summary} AS summary
+      FROM held
+), weighed AS (
+    SELECT *, ceil({sum})::int AS doubt FROM doubted
+), page AS (
+    SELECT *, holders::bigint * doubt AS weight FROM weighed
+     WHERE doubt > 0
+       AND (%(weight)s::bigint IS NULL
+            OR (-holders::bigint * doubt, work_id) > (-%(weight)s::bigint, %(after)s::int))
+     ORDER BY holders::bigint * doubt DESC, work_id OFFSET %(skip)s LIMIT %(limit)s
 )
-SELECT id, title, holders, missing, unsure, doubt, holders * doubt AS weight, checked
-  FROM judged
- WHERE doubt > 0 AND (%(weight)s::bigint IS NULL OR (-holders * doubt, id) > (-%(weight)s::bigint, %(after)s::int))
- ORDER BY holders * doubt DESC, id OFFSET %(skip)s LIMIT %(limit)s
+SELECT p.work_id, concat_ws(' ', w.leading_article, w.title), p.holders,
+       array_remove(ARRAY[{missing}], NULL), array_remove(ARRAY[{unsure}], NULL), p.doubt, p.weight, p.checked
+  FROM page p JOIN works w ON w.id = p.work_id ORDER BY p.weight DESC, p.work_id
 """
-"""Held works by how much it matters that a person looks at their labels."""
+"""Held works by how much it matters that a person looks at their labels; `review` says how much each group does."""
+DOUBT = """CASE WHEN {group} IS NULL THEN 1 WHEN checked THEN 0 WHEN NOT checked THEN 1
+                WHEN {group} IN ({judging}) THEN 1 - coalesce(sure_of_{group}, {unknown})
+                ELSE CASE {group} {doubts} ELSE 1 END END"""
+"""How unsure a group is, from 0 to 1."""

@@ -150,6 +150,14 @@ async def add_refusal(library: Library) -> None:
     assert (await reader.get(f"/school/{library.school}")).status_code == 403
 
 
+async def add_unlabelled(library: Library) -> None:
+    """A book that the school holds and nobody has labelled."""
+    isbn = new_isbn()
+    assert (await library.admin.post("/edition", json={"isbn": isbn, "title": f"Work {isbn}"})).status_code == 200
+    body = {"items": [{"isbn": isbn}]}
+    assert (await library.admin.patch(f"/collection/{library.collection}", json=body)).status_code == 200
+
+
 async def add_task(library: Library) -> None:
     async with library.world.session() as session:
         session.add(TaskRow(kind="of-a-list", payload={}))
@@ -221,6 +229,7 @@ LISTS = [
     Listing("authors", "/authors", lambda row: row["id"], add_author),
     Listing("authors found", "/authors?query=dahl", lambda row: row["id"], add_author),
     Listing("illustrators", "/illustrators", lambda row: row["id"], add_illustrator),
+    Listing("review", "/labelsets/review", lambda row: row["work_id"], add_unlabelled),
     Listing("merges", "/merges", lambda row: row["id"], add_merge),
     Listing("works by holders", "/search", lambda row: row["id"], add_edition),
     Listing("works searched for", "/search?query=matilda", lambda row: row["id"], add_edition),

@@ -45,7 +45,9 @@ def test_every_template_has_its_three_parts_and_no_other_is_there() -> None:
     assert folders == {name: {"subject.txt", "text.txt", "page.html"} for name in TEMPLATES}
 
 
-@pytest.mark.parametrize(("name", "missing"), [(name, each) for name in TEMPLATES for each in TEMPLATES[name].names])
+@pytest.mark.parametrize(
+    ("name", "missing"), [(name, each) for name in TEMPLATES for each in sorted(TEMPLATES[name].names)]
+)
 def test_what_a_template_names_has_to_be_given(name: str, missing: str) -> None:
     given = {each: DATA[each] for each in TEMPLATES[name].names - {missing}}
     with pytest.raises(UndefinedError):

@@ -56,7 +56,7 @@ def serving(settings: Settings) -> Iterator[Serving]:
             [sys.executable, "-m", "app.cli", "run", "public", "--fd", str(listener.fileno())],
             last_signal=SIGKILL,
             cwd=ROOT,
-            env=_environment(settings),
+            env=environment(settings),
             pass_fds=(listener.fileno(),),
             stdin=subprocess.DEVNULL,
         )
@@ -68,7 +68,7 @@ def serving(settings: Settings) -> Iterator[Serving]:
         it.kill()
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, str]:
     """The environment that makes a process read these settings."""
     own = {VARIABLES[name]: _spelled(getattr(settings, name)) for name in settings.model_fields_set}
     return {name: value for name, value in os.environ.items() if name not in VARIABLES.values()} | own
