@@ -29,6 +29,7 @@ ROWS: Mapping[str, tuple[str, Sequence[str]]] = {
             "tests/sign_in/test_emulator.py",
         ),
     ),
+    "S9": ("the internal API opens to the queue alone", ("tests/tasks/test_callers.py", "tests/tasks/test_doors.py")),
     "S10": ("guessing class codes", ("tests/sign_in/test_bruteforce.py", "tests/sign_in/test_class_codes.py")),
     "S11": (
         "linking and change of address",
@@ -48,6 +49,20 @@ ROWS: Mapping[str, tuple[str, Sequence[str]]] = {
     "S18": ("what concerns security is on record", ("tests/audit", "tests/people/test_deeds.py")),
     "S24": ("cursors and ids", ("tests/api/test_cursors.py",)),
     "R1": ("no 5xx, no answer that is not documented", ("tests/api/test_schemathesis.py",)),
+    "R4": (
+        "tasks: delivered at least once, done once",
+        (
+            "tests/core/test_work.py",
+            "tests/tasks/test_cloud_tasks.py",
+            "tests/tasks/test_delivery.py",
+            "tests/tasks/test_reliability.py::test_every_accepted_task_has_its_effect_once",
+        ),
+    ),
+    "R5": (
+        "poison is set aside and delays nobody",
+        ("tests/tasks/test_reliability.py::test_poison_is_set_aside_after_eight_attempts_and_delays_nobody",),
+    ),
+    "R6": ("the internal API ends well", ("tests/tasks/test_shutdown.py",)),
     "R11": (
         "random histories against a model",
         (

@@ -14,7 +14,7 @@ from typing import Any
 
 import grpc
 import httpx
-from google.cloud.tasks_v2 import CreateTaskRequest, Task
+from google.cloud.tasks_v2 import CreateTaskRequest, OidcToken, Task
 from grpc import aio
 
 from tests.sign_in.fake_google import HOUR, Google
@@ -38,6 +38,7 @@ class Twin:
     told: dict[str, Task] = field(default_factory=dict)
     calls: int = 0
     answers: list[int] = field(default_factory=list)
+    _tokens: dict[tuple[str, str, int], str] = field(default_factory=dict)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -93,8 +94,14 @@ class Twin:
         return answer.status_code, float(answer.headers.get("retry-after", 0))
 
     def token(self, task: Task) -> str:
-        """The OIDC token that Google makes for the target."""
+        """The OIDC token that Google makes for the target, and uses again for a while."""
         wanted, now = task.http_request.oidc_token, int(time.time())
+        key = (wanted.audience, wanted.service_account_email, now // 300)
+        if key not in self._tokens:
+            self._tokens[key] = self._signed(wanted, now)
+        return self._tokens[key]
+
+    def _signed(self, wanted: OidcToken, now: int) -> str:
         return self.google.signed(
             {
                 "iss": "https://accounts.google.com",
