@@ -127,9 +127,8 @@ async def kill_now_and_then(pool: Workers, most: int) -> None:
 
 
 async def unfinished(world: World) -> int:
-    async with world.session() as session:
-        query = select(func.count()).select_from(TaskRow).where(TaskRow.state == TaskState.PENDING)
-        return await session.scalar(query) or 0
+    """How many events are yet to be processed: what they cause in turn has a deadline, and a lag, of its own."""
+    return await waiting(world, ProcessEvent.kind)
 
 
 @asynccontextmanager
