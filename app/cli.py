@@ -50,6 +50,10 @@ class Door(StrEnum):
 APPLICATIONS = {Door.public: "app.main:app", Door.internal: "app.internal_api:app"}
 
 
+GIVES_WAY = 10
+"""How much what is done after the answer gives way, on a machine that it shares, to those who wait for theirs."""
+
+
 @app.command()
 def serve(
     port: Annotated[int, typer.Option(help="Of the public API; 0 takes any.")] = 8000,
@@ -72,6 +76,8 @@ def run(
     fd: Annotated[int | None, typer.Option(hidden=True, help="A bound socket to listen on instead.")] = None,
 ) -> None:
     """Run one API as the environment configures it; SIGTERM ends it once its requests are answered."""
+    if door is Door.internal:
+        os.nice(GIVES_WAY)
     config = uvicorn.Config(
         APPLICATIONS[door],
         host=host,
@@ -99,6 +105,7 @@ def deliver(
     if settings().environment == "production":
         raise SystemExit("error: Cloud Tasks delivers in production")
     configure(settings().log_level)
+    os.nice(GIVES_WAY)
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: sys.exit(0))
     asyncio.run(Deliverer(settings(), internal_url).run())
