@@ -27,6 +27,17 @@ from tests.world import World
 TEMPLATE = "wriveted_test_template"
 
 
+LONG = ("nightly", "emulator")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes minutes or fetches things, unless ``-m`` names one of its marks."""
+    for item in items:
+        marks = [mark for mark in LONG if item.get_closest_marker(mark)]
+        if marks and not any(mark in config.option.markexpr for mark in marks):
+            item.add_marker(pytest.mark.skip(reason=f"takes minutes: choose it with -m {marks[0]}"))
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """A server to make databases on: the one of DATABASE_URL, or one for this run."""

@@ -9,6 +9,7 @@ from itertools import cycle
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -21,7 +22,9 @@ from app.core.db import Database
 from app.core.outbox import TaskRow
 from app.events.models import Event, EventLevel
 from app.main import create_public_app
+from app.messages.models import Suppression, SuppressionReason
 from app.sign_in.models import SignInSession
+from app.webhooks.models import DeliveryState, Webhook, WebhookDelivery, WebhookEvent
 from tests.api.operations import OPERATIONS, send
 from tests.api.targets import targets
 from tests.books.catalogue import new_isbn
@@ -51,6 +54,7 @@ class Library:
     booklist: str
     slug: str
     work: str
+    webhook: str
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class Listing:
             booklist=library.booklist,
             slug=library.slug,
             work=library.work,
+            webhook=library.webhook,
         )
 
 
@@ -187,6 +192,24 @@ async def add_listed_work(library: Library) -> None:
     assert (await library.admin.patch(f"/list/{library.booklist}", json=body)).status_code == 200
 
 
+async def add_webhook(library: Library) -> None:
+    columns = {"url": "https://a.example.com/", "events": ["school.updated"], "secret_sealed": b""}
+    async with library.world.session() as session:
+        session.add(Webhook(school_id=UUID(library.school), **columns))
+
+
+async def add_delivery(library: Library) -> None:
+    event, state = WebhookEvent.SCHOOL_UPDATED, DeliveryState.FAILED
+    async with library.world.session() as session:
+        session.add(WebhookDelivery(webhook_id=UUID(library.webhook), event=event, state=state, data={}))
+
+
+async def add_suppression(library: Library) -> None:
+    async with library.world.session() as session:
+        session.add(Suppression(mark=uuid4().bytes, reason=SuppressionReason.STAFF))
+
+
+DELIVERIES = "/webhook/{webhook}/deliveries"
 LISTS = [
     Listing("schools", "/schools", lambda row: row["wriveted_identifier"], add_school),
     Listing("schools found", "/schools?q=annandale&state=NSW", lambda row: row["wriveted_identifier"], add_school),
@@ -223,6 +246,11 @@ LISTS = [
     Listing("works of a list", "/list/{booklist}", lambda row: row["work_id"], add_listed_work),
     Listing("works with editions", "/list/{booklist}?enriched=true", lambda row: row["work_id"], add_listed_work),
     Listing("comparison", COMPARISON, lambda row: row["work_id"], add_listed_work),
+    Listing("webhooks", "/webhooks", lambda row: row["id"], add_webhook),
+    Listing("webhooks of a school", "/webhooks?school_id={school}", lambda row: row["id"], add_webhook),
+    Listing("deliveries", DELIVERIES, lambda row: row["id"], add_delivery),
+    Listing("deliveries found", f"{DELIVERIES}?state=failed", lambda row: row["id"], add_delivery),
+    Listing("suppressions", "/email/suppressions", lambda row: row["id"], add_suppression),
     Listing("items of a school", "/school/{school}/collection", lambda row: row["id"], add_item),
 ]
 FOR_ANYBODY = [
@@ -247,7 +275,9 @@ async def library(make_database: Callable[[], str]) -> AsyncIterator[Library]:
         booklist = (await admin.post("/list", json=body)).json()
         ids = str(school.wriveted_identifier), str(collection.id)
         work = (await admin.post("/work", json={"title": "Labelled", "authors": [], "editions": []})).json()["id"]
-        made = Library(world, app, admin, other, *ids, program, booklist["id"], booklist["slug"], work)
+        hook = {"school_id": ids[0], "url": "https://a.example.com/", "events": ["school.updated"]}
+        webhook = (await admin.post("/webhook", json=hook)).json()["id"]
+        made = Library(world, app, admin, other, *ids, program, booklist["id"], booklist["slug"], work, webhook)
         for add in dict.fromkeys(listing.add for listing in LISTS):
             for _ in range(ROWS):
                 await add(made)
@@ -297,6 +327,7 @@ def test_every_list_with_a_cursor_is_tested() -> None:
         "booklist_identifier": "booklist",
         "booklist_slug": "slug",
         "work_id": "work",
+        "webhook_id": "webhook",
     }
     assert {path.format(**{name: f"{{{short}}}" for name, short in names.items()}) for path in paths} == listed
 

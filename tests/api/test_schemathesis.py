@@ -134,11 +134,7 @@ def test_answers_about_what_exists_are_as_documented(prepared: Prepared, role: s
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("role", ["admin", "lms", "anonymous"])
-def test_answers_to_many_requests_are_as_documented(
-    prepared: Prepared, role: str, request: pytest.FixtureRequest
-) -> None:
-    if "nightly" not in request.config.option.markexpr:
-        pytest.skip("takes some minutes: choose it with -m nightly")
+def test_answers_to_many_requests_are_as_documented(prepared: Prepared, role: str) -> None:
     many = options(200, *ALL, repeatable=False)
     assert failures(prepared, role, many | about(prepared.target)) == []
     assert failures(prepared, role, many) == []

@@ -220,10 +220,8 @@ async def someone_waits_for(holder: psycopg.AsyncConnection[Any]) -> None:
     ("kills", "size"), [(5, 10_000), pytest.param(50, MOST, marks=pytest.mark.nightly)], ids=["gate", "nightly"]
 )
 async def test_server_killed_at_any_time_leaves_before_or_after(
-    make_database: Callable[[], str], request: pytest.FixtureRequest, kills: int, size: int
+    make_database: Callable[[], str], kills: int, size: int
 ) -> None:
-    if kills > 5 and "nightly" not in request.config.option.markexpr:
-        pytest.skip("takes some minutes: choose it with -m nightly")
     seed = int(os.environ.get("TEST_SEED") or secrets.randbits(32))
     sys.stdout.write(f"replay with TEST_SEED={seed}\n")
     chance = random.Random(seed)

@@ -175,13 +175,10 @@ async def test_guesses_at_joining_are_limited_as_well(service: Service) -> None:
 @pytest.mark.nightly
 async def test_refusals_take_the_same_time(
     service: Service,
-    request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """That they do the same work is a test of every day; how long it takes is measured where nothing else runs."""
-    if "nightly" not in request.config.option.markexpr:
-        pytest.skip("needs a machine of its own: choose it with -m nightly")
     for name in ("OF_PUPIL", "OF_ADDRESS", "OF_ALL"):
         monkeypatch.setattr(guesses, name, (Limit(1_000_000, 300),))
     service.app.state.limiter._settings = service.app.state.settings.model_copy(

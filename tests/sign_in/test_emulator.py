@@ -52,10 +52,8 @@ def installed() -> Path:
 
 
 @pytest.fixture(scope="module")
-def emulator(request: pytest.FixtureRequest) -> Iterator[str]:
+def emulator() -> Iterator[str]:
     """The emulator's host and port."""
-    if not any(mark in request.config.option.markexpr for mark in ("nightly", "emulator")):
-        pytest.skip("fetches the emulator: choose it with -m emulator or -m nightly")
     assert shutil.which("node"), "node is not installed"
     port, home = free_port(), Path(tempfile.mkdtemp(prefix="firebase-emulator-"))
     places = {name: {"host": "127.0.0.1", "port": free_port()} for name in ("hub", "logging")}
