@@ -66,7 +66,7 @@ async def groups(caller: Reader, session: Session) -> TaskGroups:
     return await service.list_groups(session)
 
 
-@router.get("/tasks/{task_id}")
+@router.get("/task/{task_id}")
 async def get(found: Annotated[TaskRow, Permission("read", task_by_id)]) -> TaskDetail:
     """A task, with what is to be done and where its last attempt failed."""
     return TaskDetail.model_validate(found)

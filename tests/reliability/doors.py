@@ -111,6 +111,42 @@ async def _new_user(world: World) -> Door:
     return Door(await world.admin(), "POST", "/user", body, body | {"name": "Eve"})
 
 
+async def _hydration(world: World) -> Door:
+    return Door(await world.admin(), "POST", "/hydrate", [new_isbn()], [new_isbn()])
+
+
+async def _labelling(world: World) -> Door:
+    admin = await world.admin()
+    path, other_path = [f"/work/{(await new_work(admin, new_isbn()))['id']}/generate-labels" for _ in range(2)]
+    return Door(admin, "POST", path, None, None, other_path)
+
+
+async def _labelling_of_many(world: World) -> Door:
+    admin = await world.admin()
+    bodies = [{"work_ids": [int((await new_work(admin, new_isbn()))["id"])]} for _ in range(2)]
+    return Door(admin, "POST", "/works/generate-labels", *bodies)
+
+
+async def _webhook(world: World) -> Door:
+    school = await world.school()
+    body = {"school_id": str(school.wriveted_identifier), "events": ["school.updated"]}
+    urls = ("https://library.example.com/", "https://other.example.com/")
+    return Door(await world.school_admin(school), "POST", "/webhook", *({**body, "url": url} for url in urls))
+
+
+async def _email(world: World) -> Door:
+    body = {"from_email": "hello@localhost.example", "to_emails": [f"{uuid4().hex}@example.com"], "subject": "Hello"}
+    body |= {"template_data": {"text": "Hello."}}
+    return Door(await world.admin(), "POST", "/sendgrid/email", body, body | {"subject": "Good bye"})
+
+
+async def _invitation(world: World) -> Door:
+    pupil = await world.student(await world.class_group(await world.school()))
+    body = {"email": f"{uuid4().hex}@example.com", "supporter_nickname": "Oma"}
+    path = f"/user/{pupil.id}/supporters"
+    return Door(await world.parent(pupil), "POST", path, body, body | {"supporter_nickname": "Opa"})
+
+
 OF_BOOKS_AND_PEOPLE: Mapping[str, Callable[[World], Awaitable[Door]]] = {
     "authors_create": _new_author,
     "works_create": _new_work,
@@ -123,6 +159,12 @@ OF_BOOKS_AND_PEOPLE: Mapping[str, Callable[[World], Awaitable[Door]]] = {
     "collections_log_activity": _activity,
     "recommendations_recommend": _recommendation,
     "users_create_user": _new_user,
+    "users_invite_supporter": _invitation,
+    "hydration_queue": _hydration,
+    "labels_generate": _labelling,
+    "labels_generate_many": _labelling_of_many,
+    "webhooks_create": _webhook,
+    "messages_send_email": _email,
 }
 
 

@@ -38,7 +38,7 @@ def same_answer(first: httpx.Response, again: httpx.Response) -> bool:
 
 
 def executed(answer: httpx.Response) -> bool:
-    return answer.status_code == 200 and "idempotent-replayed" not in answer.headers
+    return answer.status_code in (200, 202) and "idempotent-replayed" not in answer.headers
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> bool:

@@ -53,9 +53,9 @@ async def test_staff_find_tasks_by_state_kind_and_failure(world: World, admin: C
     found = await admin.get("/tasks", params={"kind": kind, "state": "set_aside", "failure": "TimeoutError"})
     assert [row["id"] for row in found.json()["data"]] == [str(wanted)]
     assert (found.json()["data"][0]["attempts"], "payload" in found.json()["data"][0]) == (8, False)
-    whole = (await admin.get(f"/tasks/{wanted}")).json()
+    whole = (await admin.get(f"/task/{wanted}")).json()
     assert set(whole["payload"]) == {"event_id"}
-    assert (await admin.get(f"/tasks/{uuid4()}")).status_code == 404
+    assert (await admin.get(f"/task/{uuid4()}")).status_code == 404
 
 
 async def test_failures_are_grouped(world: World, admin: Client) -> None:
@@ -140,7 +140,7 @@ async def test_others_than_staff_see_and_change_nothing(world: World) -> None:
     school = await world.school()
     (id_,) = await tasks(world, kind_of_its_own(), TaskState.SET_ASIDE)
     for who in (await world.school_admin(school), await world.service("lms", school), await world.public_reader()):
-        for path in ("/tasks", f"/tasks/{id_}", "/task-groups", "/jobs"):
+        for path in ("/tasks", f"/task/{id_}", "/task-groups", "/jobs"):
             assert (await who.get(path)).status_code == 403
         for deed in ("replay", "discard"):
             answer = await who.post(f"/tasks/{deed}", json={"ids": [str(id_)]})
