@@ -13,6 +13,7 @@ from app.books.models import Edition
 from app.collections.models import ReadingActivity
 from app.core.outbox import TaskRow, TaskState
 from app.events.models import Event
+from app.events.schemas import ProcessEvent
 from app.events.titles import PROCESSED_TITLES, SYSTEM_TITLES, is_system_title
 from tests.booklists.lists import works
 from tests.books.catalogue import new_isbn
@@ -30,7 +31,8 @@ async def post(client: Client, title: str, info: dict[str, Any], **fields: Any) 
 async def process(world: World, queue: httpx.AsyncClient) -> list[int]:
     """Deliver every task of an event, twice, the last first."""
     async with world.session() as session:
-        ids = list(await session.scalars(select(TaskRow.id).where(TaskRow.state == TaskState.PENDING)))
+        pending = TaskRow.kind == ProcessEvent.kind, TaskRow.state == TaskState.PENDING
+        ids = list(await session.scalars(select(TaskRow.id).where(*pending)))
     return [
         (await queue.post("/v1/tasks/process-event", json={"id": str(id_)})).status_code
         for id_ in [*reversed(ids), *ids]
