@@ -1,4 +1,4 @@
-"""Runs the tests of each row of the bar that accounts and books answer for, and prints a table of what they did.
+"""Runs the tests of each row of the bar that accounts, books and tasks answer for, and prints a table of what they did.
 
 A test that is parametrized counts as often as it runs; many of them try hundreds or thousands of cases each. Ends with
 1 if a test failed, or if a row has none.
@@ -47,6 +47,7 @@ ROWS: Mapping[str, tuple[str, Sequence[str]]] = {
         ),
     ),
     "S18": ("what concerns security is on record", ("tests/audit", "tests/people/test_deeds.py")),
+    "S19": ("no other host than is meant", ("tests/adapters/test_egress.py", "tests/webhooks")),
     "S24": ("cursors and ids", ("tests/api/test_cursors.py",)),
     "R1": ("no 5xx, no answer that is not documented", ("tests/api/test_schemathesis.py",)),
     "R4": (
@@ -70,6 +71,15 @@ ROWS: Mapping[str, tuple[str, Sequence[str]]] = {
             "tests/collections/test_model.py",
             "tests/booklists/test_order.py",
             "tests/search/test_histories.py",
+        ),
+    ),
+    "R13": (
+        "others are away, slow or lie",
+        (
+            "tests/hydration/test_failing_providers.py",
+            "tests/labelling/test_language_model.py",
+            "tests/messages/test_transports.py",
+            "tests/sign_in/test_google_is_away.py",
         ),
     ),
     "R12": (
