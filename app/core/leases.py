@@ -18,6 +18,7 @@ from sqlalchemy.util import greenlet_spawn
 Driver: TypeAlias = psycopg.AsyncConnection[Any]
 
 IDLE_SECONDS_BEFORE_A_PING = 1.0
+PING = "SELECT 1"
 OLDEST_SECONDS = 900.0
 
 
@@ -95,7 +96,7 @@ class Leases:
                 return lease
             try:
                 await lease.driver.set_autocommit(True)
-                await lease.driver.execute("SELECT 1")
+                await lease.driver.execute(PING)
             except psycopg.OperationalError:
                 await _close(lease)
             else:

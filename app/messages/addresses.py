@@ -40,6 +40,10 @@ def token_of(vault: Vault, address: str, category: Category) -> str:
     """What the link to unsubscribe from a category ends in. It tells nobody the address, and stays good."""
     said = marks_of(vault, address)[0] + bytes([CATEGORIES.index(category)])
     signed = said + vault.marks(said.hex(), SIGNING)[0][:SIGNATURE_BYTES]
+    return _encoded(signed)
+
+
+def _encoded(signed: bytes) -> str:
     return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
 
 
@@ -48,6 +52,8 @@ def read_token(vault: Vault, token: str) -> Subscription | None:
     try:
         signed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (ValueError, binascii.Error):
+        return None
+    if _encoded(signed) != token:
         return None
     said, signature = signed[: MARK_BYTES + 1], signed[MARK_BYTES + 1 :]
     good = [mark[:SIGNATURE_BYTES] for mark in vault.marks(said.hex(), SIGNING)]
