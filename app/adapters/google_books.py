@@ -7,15 +7,13 @@ from urllib.parse import urlencode
 
 from pydantic import ValidationError
 
-from app.adapters.provider_answers import fetch, json_object
-from app.books.schemas import EditionCreateIn, EditionInfo, Genre, GenreSource
+from app.adapters.provider_answers import fetch, genres, json_object, listed
+from app.books.schemas import EditionCreateIn, EditionInfo
 from app.core.config import Settings
 from app.core.isbn import understand
 from app.core.outside import Outside
 from app.hydration import text
 from app.hydration.providers import Budget, Raw, Unreadable
-
-MOST_GENRES = 20
 
 
 class GoogleBooks:
@@ -42,7 +40,7 @@ class GoogleBooks:
         volume = _volume(raw)
         if not _is_about(isbn, volume):
             raise Unreadable("another book")
-        people = (text.person(name) for name in _list(volume.get("authors")))
+        people = (text.person(name) for name in listed(volume.get("authors")))
         try:
             return EditionCreateIn(
                 isbn=isbn,
@@ -54,11 +52,7 @@ class GoogleBooks:
                 info=EditionInfo(
                     pages=text.clean(volume.get("pageCount") or None),
                     summary_long=text.clean(volume.get("description")),
-                    genres=[
-                        Genre(name=name, source=GenreSource.OTHER)
-                        for each in _list(volume.get("categories"))[:MOST_GENRES]
-                        if (name := text.clean(each, 200)) is not None
-                    ],
+                    genres=genres(volume.get("categories")),
                 ),
                 hydrated=True,
             )
@@ -73,7 +67,7 @@ def _volume(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _is_about(isbn: str, volume: Mapping[str, Any]) -> bool:
     """Whether a volume has the ISBN: the search finds books that only mention it, too."""
-    told = [each.get("identifier") for each in _list(volume.get("industryIdentifiers")) if isinstance(each, dict)]
+    told = [each.get("identifier") for each in listed(volume.get("industryIdentifiers")) if isinstance(each, dict)]
     return int(isbn) in {understand(each).isbn for each in told}
 
 
@@ -85,7 +79,3 @@ def _cover(links: object) -> str | None:
         if isinstance(url := links.get(size), str) and url.startswith(("http://", "https://")):
             return "https://" + url.partition("://")[2]
     return None
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -10,15 +10,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app.adapters.provider_answers import fetch, json_object
-from app.books.schemas import EditionCreateIn, EditionInfo, Genre, GenreSource
+from app.adapters.provider_answers import fetch, genres, json_object, listed
+from app.books.schemas import EditionCreateIn, EditionInfo
 from app.core.config import Settings
 from app.core.isbn import understand
 from app.core.outside import Outside
 from app.hydration import text
 from app.hydration.providers import Budget, Raw, Unreadable
-
-MOST_GENRES = 20
 
 
 class OpenLibrary:
@@ -53,7 +51,7 @@ class OpenLibrary:
                 series_number=number,
                 authors=[
                     person
-                    for each in _list(details.get("authors"))
+                    for each in listed(details.get("authors"))
                     if isinstance(each, dict) and (person := text.person(each.get("name"))) is not None
                 ],
                 date_published=text.date(details.get("publish_date")),
@@ -61,11 +59,7 @@ class OpenLibrary:
                 info=EditionInfo(
                     pages=text.clean(details.get("number_of_pages")),
                     summary_long=text.clean(description.get("value") if isinstance(description, dict) else description),
-                    genres=[
-                        Genre(name=name, source=GenreSource.OTHER)
-                        for each in _list(details.get("subjects"))[:MOST_GENRES]
-                        if (name := text.clean(each, 200)) is not None
-                    ],
+                    genres=genres(details.get("subjects")),
                 ),
                 hydrated=True,
             )
@@ -73,22 +67,18 @@ class OpenLibrary:
             raise Unreadable("does not fit") from error
 
     def _cover(self, details: Mapping[str, Any]) -> str | None:
-        numbers = [each for each in _list(details.get("covers")) if isinstance(each, int) and each > 0]
+        numbers = [each for each in listed(details.get("covers")) if isinstance(each, int) and each > 0]
         return f"{self._covers_url}/b/id/{numbers[0]}-L.jpg" if numbers else None
 
 
 def _is_about(isbn: str, details: Mapping[str, Any]) -> bool:
     """Whether a record has the ISBN; one that names none is taken at its word."""
-    told = [*_list(details.get("isbn_13")), *_list(details.get("isbn_10"))]
+    told = [*listed(details.get("isbn_13")), *listed(details.get("isbn_10"))]
     return not told or int(isbn) in {understand(each).isbn for each in told}
 
 
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
 def _first(value: object) -> object:
-    return next(iter(_list(value)), None)
+    return next(iter(listed(value)), None)
 
 
 def _volume(told: object) -> tuple[str | None, int | None]:

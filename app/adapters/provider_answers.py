@@ -4,10 +4,13 @@ from typing import Any
 
 import msgspec
 
+from app.books.schemas import Genre, GenreSource
 from app.core.outside import NoAnswer, NotAllowed, Outside
+from app.hydration import text
 from app.hydration.providers import ProviderBusy, ProviderFailed, Unreadable
 
 USUAL_PAUSE, LONGEST_PAUSE = 60, 24 * 3600
+MOST_GENRES = 20
 
 
 async def fetch(outside: Outside, provider: str, url: str) -> bytes:
@@ -37,3 +40,14 @@ def json_object(body: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Unreadable("not a JSON object")
     return found
+
+
+def listed(value: object) -> list[Any]:
+    """A list, which is empty where something else was told."""
+    return value if isinstance(value, list) else []
+
+
+def genres(value: object) -> list[Genre]:
+    """The first subjects that are text, as genres of no code list."""
+    names = (text.clean(each, 200) for each in listed(value)[:MOST_GENRES])
+    return [Genre(name=name, source=GenreSource.OTHER) for name in names if name is not None]

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -10,13 +10,13 @@ from app.adapters.webhook_sender import WebhookSender
 from app.core.config import Settings
 from app.core.db import Database
 from app.main import create_public_app
-from tests.messages.mail_server import MailServer, mail_server, mailer_to
+from tests.messages.conftest import mail
 from tests.tasks.conftest import internal, queue
 from tests.tasks.doing import Tasks
 from tests.webhooks.receiver import Receiver, receiving
 from tests.world import World
 
-__all__ = ["internal", "queue"]
+__all__ = ["internal", "mail", "queue"]
 
 
 @pytest_asyncio.fixture
@@ -39,15 +39,6 @@ async def near(settings: Settings) -> AsyncIterator[World]:
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
         yield World(database, client)
     await database.dispose()
-
-
-@pytest.fixture
-def mail(internal: FastAPI, settings: Settings) -> Iterator[MailServer]:
-    before = internal.state.mailer
-    with mail_server() as server:
-        internal.state.mailer = mailer_to(server, settings)
-        yield server
-    internal.state.mailer = before
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from tests.world import Client, World
 ALL = ["collection.updated", "edition.labelled", "school.updated"]
 KIND = "deliver-webhook"
 DUE = text("UPDATE tasks SET due_at = now() WHERE kind = 'deliver-webhook' AND state = 'pending'")
+DISCARDED = text("UPDATE tasks SET state = 'discarded' WHERE kind = 'deliver-webhook'")
 
 
 async def registered(client: Client, school: School, url: str, events: list[str] = ALL) -> dict[str, Any]:
@@ -257,7 +258,7 @@ async def test_answer_other_than_success_is_a_failure_and_no_redirect_is_followe
     soonest = timedelta(minutes=5 if status in (429, 502) else 0)
     assert datetime.fromisoformat(delivery["next_attempt_at"]) - datetime.now(UTC) > soonest
     async with near.session() as session:
-        await session.execute(text("UPDATE tasks SET state = 'discarded' WHERE kind = 'deliver-webhook'"))
+        await session.execute(DISCARDED)
 
 
 async def test_receiver_that_is_away_is_noted_by_the_kind_of_fault(
@@ -272,7 +273,7 @@ async def test_receiver_that_is_away_is_noted_by_the_kind_of_fault(
     assert (delivery["state"], delivery["last_status"]) == ("pending", None)
     assert delivery["last_failure"]
     async with near.session() as session:
-        await session.execute(text("UPDATE tasks SET state = 'discarded' WHERE kind = 'deliver-webhook'"))
+        await session.execute(DISCARDED)
 
 
 @pytest.mark.parametrize(
@@ -309,7 +310,7 @@ async def test_webhook_that_fails_for_long_is_switched_off_and_the_school_told(
         on = (await lms.patch(f"/webhook/{webhook['id']}", json={"is_active": True})).json()
         assert (on["is_active"], on["failures"], on["switched_off_reason"]) == (True, 0, None)
     async with near.session() as session:
-        await session.execute(text("UPDATE tasks SET state = 'discarded' WHERE kind = 'deliver-webhook'"))
+        await session.execute(DISCARDED)
 
 
 async def test_delivery_that_is_under_way_when_its_webhook_goes_off_fails_without_a_call(
