@@ -21,9 +21,9 @@ import msgspec
 
 from app.adapters.addresses import is_public_address
 from app.core.config import Settings
-from app.core.faults import HOST_LABEL, is_public
 from app.core.log import get_logger
 from app.core.outside import NoAnswer, NotAllowed, Response
+from app.core.urls import HOST_LABEL, is_public
 
 CONNECT_SECONDS, TOTAL_SECONDS = 2.0, 10.0
 MOST_ADDRESSES = 4

@@ -1,34 +1,25 @@
 """What may be wrong with a setting. Each check sees a value, and the settings declared before it, and yields words."""
 
-import hashlib
 import ipaddress
 import json
-import math
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    SecretStr,
-    ValidationInfo,
-)
+from pydantic import AfterValidator, SecretStr, ValidationInfo
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-KEY_BYTES = 32
-KEY_ENTROPY_BITS = 118
+from app.core.secret_keys import KEY_BYTES, can_be_guessed, is_known_sample, key_id
+from app.core.urls import HOST_LABEL, is_exact, is_public
+
 DRIVER = "postgresql+psycopg"
 SUPERUSERS = frozenset({"postgres", "root", "admin", "pgsql", "cloudsqlsuperuser", "rdsadmin"})
 DEFAULT_PASSWORDS = frozenset({"postgres", "password", "secret", "changeme", "admin", "root", "wriveted", "test"})
 URL_OVERRIDES = frozenset({"user", "password", "hostaddr", "service", "passfile", "options", "dbname"})
-NOT_PUBLIC = frozenset({"localhost", "localdomain", "local", "test", "invalid", "example", "internal"})
 NETWORK_BITS = 8
 SIZE = re.compile(r"\A[0-9]++(?:\.[0-9]++)? ?(?:[kKMG]i?)?B?\Z")
-HOST_LABEL = re.compile(r"\A[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 PROJECT = re.compile(r"\A[a-z][a-z0-9-]{4,28}[a-z0-9]\Z")
 PROVIDER = re.compile(r"\A[a-z][a-z0-9.-]{1,60}\Z")
 LOCATION = re.compile(r"\Aprojects/[a-z][a-z0-9-]{4,28}[a-z0-9]/locations/[a-z0-9-]{2,40}\Z")
@@ -37,16 +28,6 @@ CONTACT = re.compile(r"\A(?:https://|[A-Za-z0-9._+-]{1,64}@)[A-Za-z0-9][A-Za-z0-
 HOST_AND_PORT = re.compile(r"\A[A-Za-z0-9.-]{1,253}:[0-9]{1,5}\Z")
 MAILBOX = re.compile(r"\A[A-Za-z0-9._+-]{1,64}\Z")
 SLACK_HOOK = re.compile(r"\Ahttps://hooks\.slack\.com/services/[A-Za-z0-9/]{20,200}\Z")
-PLACEHOLDERS = ("changeme", "change-me", "change_me", "replace", "example", "sample", "default")
-SAMPLE_WORDS = (*PLACEHOLDERS, "secret", "passw", "insecure", "wriveted")
-# The ids of keys that everybody knows: the tutorials of FastAPI and Flask, and RFC 7515, A.1.
-PUBLISHED_KEYS = frozenset({"570dad43de1af4c9", "2598f7d6adc142d8", "8b1b17a9740c068a"})
-
-
-def key_id(key: str) -> str:
-    """The public name of a token key: the first 16 hex digits of its SHA-256."""
-    return hashlib.sha256(key.encode()).hexdigest()[:16]
-
 
 Faults = Callable[[Any, Mapping[str, Any]], Iterator[str]]
 
@@ -119,21 +100,6 @@ def database_faults(value: SecretStr, data: Mapping[str, Any]) -> Iterator[str]:
         yield "needs sslmode=verify-full, unless it is a unix socket"
 
 
-def entropy_bits(key: str) -> float:
-    """An estimate: Shannon's entropy of the characters or the steps between, times what does not repeat."""
-
-    def shannon(symbols: Iterable[object]) -> float:
-        counts = Counter(symbols)
-        return -sum(n / counts.total() * math.log2(n / counts.total()) for n in counts.values())
-
-    steps = (ord(after) - ord(before) for before, after in pairwise(key))
-    return min(shannon(key), shannon(steps)) * len({key[i : i + 3] for i in range(len(key) - 2)})
-
-
-def is_prose(key: str) -> bool:
-    return (key.islower() or key.isupper()) and not any(map(str.isdigit, key))
-
-
 def key_faults(keys: tuple[SecretStr, ...], data: Mapping[str, Any]) -> Iterator[str]:
     texts = [key.get_secret_value() for key in keys]
     if len(set(texts)) < len(texts):
@@ -156,35 +122,15 @@ def data_key_faults(keys: tuple[SecretStr, ...], data: Mapping[str, Any]) -> Ite
 
 
 def weaknesses(key: str, data: Mapping[str, Any]) -> Iterator[str]:
-    if key_id(key) in PUBLISHED_KEYS or any(word in key.lower() for word in SAMPLE_WORDS):
+    if is_known_sample(key):
         yield "is a known sample; make one with `openssl rand -hex 32`"
-    if entropy_bits(key) < KEY_ENTROPY_BITS or is_prose(key):
+    if can_be_guessed(key):
         yield "can be guessed (low entropy); make one with `openssl rand -hex 32`"
     if key_id(key) in data.get("foreign_key_ids", ()):
         yield "belongs to another environment"
     database = data.get("database_url")
     if database is not None and make_url(database.get_secret_value()).password == key:
         yield "is the database's password too"
-
-
-def is_public(host: str) -> bool:
-    """Whether a host is a name in the public DNS: no address in any notation, nothing local."""
-    labels = host.split(".")
-    return len(labels) > 1 and len(host) <= 253 and labels[-1][:1].isalpha() and labels[-1] not in NOT_PUBLIC
-
-
-def is_exact(url: str, *, production: bool, origin: bool = False) -> bool:
-    """Whether a URL is scheme, host, port and (no origin) path; in production https on a public host."""
-    try:
-        parts = urlsplit(url)
-        port = "" if parts.port is None else f":{parts.port}"
-    except ValueError:
-        return False
-    host = parts.hostname or ""
-    exact = f"{parts.scheme}://{host}{port}{'' if origin else parts.path}"
-    if url != exact or not all(map(HOST_LABEL.fullmatch, host.split("."))):
-        return False
-    return parts.scheme == "https" and is_public(host) if production else parts.scheme in {"http", "https"}
 
 
 def url_faults(value: str | None, data: Mapping[str, Any]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 
 from app.core.config import Settings
-from app.core.faults import key_id
+from app.core.secret_keys import key_id
 
 ID_BYTES = 8
 NONCE_BYTES = 12

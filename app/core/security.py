@@ -25,7 +25,7 @@ from pydantic import SecretStr
 
 from app.core.config import Settings
 from app.core.errors import Unauthenticated
-from app.core.faults import key_id
+from app.core.secret_keys import key_id
 
 ALGORITHM = "HS256"
 TYPE = "at+jwt"

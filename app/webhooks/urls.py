@@ -3,7 +3,7 @@ each delivery, when the name is resolved."""
 
 import re
 
-from app.core.faults import HOST_LABEL, is_public
+from app.core.urls import HOST_LABEL, is_public
 
 LONGEST = 2_000
 _PATH = r"(?:[/?][!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]*)?"

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from app.core.faults import key_id
+from app.core.secret_keys import key_id
 from app.core.security import Tokens
 
 SOMEBODY = UUID("6f1d4c0e-8d5b-4b53-9a27-3c1f3f0f7a11")

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from app.core import config
 from app.core.config import VARIABLES, InsecureConfiguration, Settings, load_settings
 from app.core.db import Database
-from app.core.faults import key_id
+from app.core.secret_keys import key_id
 from app.core.server_facts import SERVER_FACTS
 from app.core.server_facts import server_objections as objections
 

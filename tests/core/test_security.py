@@ -18,7 +18,7 @@ import app
 from app.core import security
 from app.core.config import load_settings
 from app.core.errors import Unauthenticated
-from app.core.faults import key_id
+from app.core.secret_keys import key_id
 from app.core.security import Claims, Kind, Subject, Tokens
 from tests.core.forgeries import SOMEBODY, Forge, forgeries, genuine, sendable
 
