@@ -18,8 +18,8 @@ from app import reference
 from app.adapters.book_data import asking_providers
 from app.adapters.local_deliverer import Deliverer
 from app.core import migrations, roles
-from app.core.config import settings
 from app.core.db import APPEND_ONLY
+from app.core.environment import settings
 from app.core.log import configure
 from app.core.postmaster import ClusterError
 from app.demo import described, plant, plant_keys, planted_classes

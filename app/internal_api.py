@@ -22,8 +22,9 @@ from app.adapters.queues import queue_of
 from app.adapters.slack import slack_of
 from app.adapters.webhook_sender import WebhookSender
 from app.collections.stale import notice_stale_syncs
-from app.core.config import Settings, serving_settings
+from app.core.config import Settings
 from app.core.db import Database
+from app.core.environment import serving_settings
 from app.core.http import create_app
 from app.core.http.switchboard import Page
 from app.core.outside import Outside

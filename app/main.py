@@ -22,8 +22,9 @@ from app.books.people import routes as people_of_books
 from app.books.works import routes as works
 from app.classes import routes as classes
 from app.collections import routes as collections
-from app.core.config import Settings, serving_settings
+from app.core.config import Settings
 from app.core.db import Database
+from app.core.environment import serving_settings
 from app.core.http import create_app
 from app.core.security import Tokens
 from app.events import routes as events

@@ -19,7 +19,7 @@ import psycopg
 import typer
 from sqlalchemy.engine import make_url
 
-from app.core.config import settings
+from app.core.environment import settings
 from app.core.local import create_database, server
 from app.core.migrations import ROOT, upgrade
 from app.core.postmaster import last_words

@@ -18,8 +18,8 @@ from app.accounts.principals import of_service_account
 from app.core.account import Account
 from app.core.acl import All, Allow
 from app.core.acquaintances import Credential
-from app.core.config import settings
 from app.core.db import Database, Transaction
+from app.core.environment import settings
 from app.core.guards import Permission
 from app.core.http import create_app
 from app.core.requests import Door

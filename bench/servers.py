@@ -17,7 +17,8 @@ from typing import Any, cast
 
 import msgspec
 
-from app.core.config import Settings, load_settings
+from app.core.config import Settings
+from app.core.environment import load_settings
 from app.core.migrations import ROOT
 from app.core.processes import ending, spawn, stop
 

@@ -18,8 +18,9 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import migrations
-from app.core.config import Settings, load_settings
+from app.core.config import Settings
 from app.core.db import Database
+from app.core.environment import load_settings
 from app.core.local import cluster, create_database, drop_database
 from app.main import create_public_app
 from tests.world import World

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from app.core.config import Settings, settings
+from app.core.config import Settings
 from app.core.db import Database
+from app.core.environment import settings
 from app.core.errors import Problem
 from app.core.isbn import NotAnIsbn, parse
 from app.hydration import service

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.config import settings
 from app.core.db import Database, driver_of
+from app.core.environment import settings
 from app.labelling import queries, service
 
 app = typer.Typer(no_args_is_help=True, help="Labels that a labeller gives.")

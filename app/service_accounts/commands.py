@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import ServiceAccount, ServiceAccountType, User
 from app.accounts.service import Issuer, find_user, mint_token
 from app.core.api_keys import ApiKeys
-from app.core.config import settings
 from app.core.db import Database
+from app.core.environment import settings
 from app.core.errors import Problem
 from app.core.scopes import Scope
 from app.service_accounts import keys, service

@@ -9,8 +9,8 @@ import typer
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.config import settings
 from app.core.db import Database
+from app.core.environment import settings
 from app.core.errors import Problem
 from app.core.outbox import TaskState
 from app.tasks import service

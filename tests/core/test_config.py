@@ -1,66 +1,17 @@
 import base64
-import hashlib
-import os
 import random
-import subprocess
-import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, cast
-from uuid import uuid4
 
 import annotated_types
 import pytest
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import dict_row
-from psycopg.sql import SQL, Identifier
 from pydantic import ValidationError
 
-from app.core import config
-from app.core.config import VARIABLES, InsecureConfiguration, Settings, load_settings
-from app.core.db import Database
+from app.core.config import VARIABLES, Settings
+from app.core.environment import InsecureConfiguration, load_settings
 from app.core.secret_keys import key_id
-from app.core.server_facts import SERVER_FACTS
-from app.core.server_facts import server_objections as objections
-
-ROOT = Path(__file__).parents[2]
-KEY = hashlib.sha256(b"a key").hexdigest()
-DATA_KEY = hashlib.sha256(b"a data key").hexdigest()
-OTHER_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"another key").digest()).decode()
-PASSWORD = base64.urlsafe_b64encode(hashlib.sha256(b"a password").digest()).decode().rstrip("=")
-HOST = "db.hueybooks.com"
-GOOD = {
-    "DATABASE_URL": f"postgresql://wriveted_app:{PASSWORD}@{HOST}/wriveted?sslmode=verify-full",
-    "WRIVETED_PUBLIC_URL": "https://api.hueybooks.com",
-    "WRIVETED_TOKEN_KEYS": f"{KEY},{OTHER_KEY}",
-    "WRIVETED_DATA_KEYS": DATA_KEY,
-    "WRIVETED_TOKEN_ISSUER": "https://api.hueybooks.com",
-    "WRIVETED_TOKEN_AUDIENCE": "https://api.hueybooks.com/v1",
-    "WRIVETED_CORS_ORIGINS": "https://app.hueybooks.com,https://hueybooks.com:8443",
-    "WRIVETED_TRUSTED_PROXIES": "10.1.0.0/16,192.0.2.7,2001:db8::/32",
-    "WRIVETED_INTERNAL_AUDIENCE": "https://internal-abc-ts.a.run.app",
-    "WRIVETED_INTERNAL_SERVICE_ACCOUNT": "tasks@huey-books.iam.gserviceaccount.com",
-    "WRIVETED_INTERNAL_URL": "https://internal-abc-ts.a.run.app",
-    "WRIVETED_CLOUD_TASKS_LOCATION": "projects/huey-books-prod/locations/australia-southeast1",
-    "WRIVETED_FIREBASE_PROJECT_ID": "huey-books-prod",
-    "PATH": "/usr/bin",
-}
-MISSING = ""
-
-
-def database(
-    user: str = "wriveted_app", password: str = PASSWORD, host: str = HOST, name: str = "wriveted", query: str = ""
-) -> str:
-    return f"postgresql://{user}:{password}@{host}/{name}?{query or 'sslmode=verify-full'}"
-
-
-def problems(environ: dict[str, str]) -> tuple[str, ...]:
-    try:
-        load_settings(environ)
-    except InsecureConfiguration as refusal:
-        return refusal.problems
-    return ()
-
+from tests.core.good_settings import DATA_KEY, GOOD, HOST, KEY, MISSING, OTHER_KEY, PASSWORD, database, problems
 
 # What production refuses and development lets pass.
 INSECURE = [
@@ -267,53 +218,6 @@ def test_production_is_what_runs_unless_something_else_is_asked_for() -> None:
     assert load_settings(GOOD | {"WRIVETED_ENVIRONMENT": ""}).environment == "production"
 
 
-CANARY = "q7canary"
-
-
-@pytest.mark.parametrize("name", sorted(VARIABLES.values()))
-@pytest.mark.parametrize("environment", ["production", "development"])
-@pytest.mark.parametrize(
-    "shape", ["{}", "1{}", "1 {}", '["{}"', "https://{}:{}@h:{}/", "http://h:{}", "postgresql://{}:{}@h:{}/{}"]
-)
-def test_no_part_of_a_value_is_told(name: str, environment: str, shape: str) -> None:
-    given = {"WRIVETED_ENVIRONMENT": environment, name: shape.replace("{}", CANARY)}
-    found = problems(GOOD | given)
-    assert [problem for problem in found if CANARY in problem] == []
-
-
-def test_environment_that_is_unknown_is_held_to_the_rules_of_production() -> None:
-    found = problems(GOOD | {"WRIVETED_ENVIRONMENT": "staging", "WRIVETED_LOG_LEVEL": "DEBUG", "A_EMULATOR_HOST": "x"})
-    assert {problem.partition(": ")[0] for problem in found} == {
-        *("WRIVETED_ENVIRONMENT", "WRIVETED_LOG_LEVEL", "A_EMULATOR_HOST")
-    }
-
-
-def test_all_problems_are_told_at_once() -> None:
-    found = problems(
-        {"WRIVETED_MAX_BODY": "0", "WRIVETED_TOKEN_KEYS": "short", "WRIVETED_X": "1", "A_EMULATOR_HOST": "x"}
-    )
-    assert {problem.partition(": ")[0] for problem in found} == {
-        *("WRIVETED_X", "A_EMULATOR_HOST", "WRIVETED_MAX_BODY", "WRIVETED_TOKEN_KEYS"),
-        *("DATABASE_URL", "WRIVETED_PUBLIC_URL", "WRIVETED_TOKEN_ISSUER", "WRIVETED_TOKEN_AUDIENCE"),
-        "WRIVETED_DATA_KEYS",
-        "WRIVETED_FIREBASE_PROJECT_ID",
-    }
-
-
-@pytest.mark.parametrize(
-    ("typo", "meant"),
-    [
-        ("WRIVETED_TOKN_KEYS", "WRIVETED_TOKEN_KEYS"),
-        ("WRIVETED_TOKEN_KEY", "WRIVETED_TOKEN_KEYS"),
-        ("wriveted_max_body", "WRIVETED_MAX_BODY"),
-        ("WRIVETED_CORS_ORIGIN", "WRIVETED_CORS_ORIGINS"),
-        ("WRIVETED_DATABASE_URL", "DATABASE_URL"),
-    ],
-)
-def test_misspelt_setting_is_answered_with_the_one_that_is_meant(typo: str, meant: str) -> None:
-    assert problems(GOOD | {typo: "x"}) == (f"{typo}: is not a setting; did you mean {meant}?",)
-
-
 def test_key_of_another_environment_is_refused() -> None:
     found = problems(GOOD | {"WRIVETED_FOREIGN_KEY_IDS": f"{'0' * 16},{key_id(OTHER_KEY)}"})
     assert found == ("WRIVETED_TOKEN_KEYS: key 2 belongs to another environment",)
@@ -381,14 +285,6 @@ def test_settings_cannot_be_changed_nor_show_secrets() -> None:
     assert [secret for secret in (KEY, OTHER_KEY, PASSWORD) if secret in shown] == []
 
 
-def test_settings_look_at_nothing_but_what_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in GOOD.items():
-        monkeypatch.setenv(name, value)
-    assert "DATABASE_URL: is not set" in problems({})
-    with pytest.raises(ValidationError):
-        Settings()
-
-
 def test_direct_construction_is_held_to_the_same_rules_and_shows_no_value() -> None:
     given = {name: GOOD[variable] for name, variable in VARIABLES.items() if variable in GOOD}
     assert Settings(**cast(Any, given)) == load_settings(GOOD)
@@ -413,171 +309,3 @@ def test_every_setting_is_described_and_every_number_has_a_floor_and_a_ceiling(n
         bounds = {type(bound) for bound in field.metadata}
         assert bounds & {annotated_types.Gt, annotated_types.Ge}
         assert annotated_types.Le in bounds
-
-
-def start(environ: dict[str, str], code: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run a line of Python as a process of its own, which takes a second, and is not waited for much longer."""
-    path = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env=environ | path,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=20,
-    )
-
-
-SETTINGS = "import app.core.config; app.core.config.settings()"
-INTERNAL = "import app.core.config; app.core.config.serving_settings()"
-
-
-def test_process_with_good_settings_starts_in_silence() -> None:
-    ended = start(GOOD, f"{SETTINGS}; {INTERNAL}")
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("WRIVETED_TOKEN_KEYS", KEY[:31]),
-        ("WRIVETED_TOKEN_KEYS", f'["{OTHER_KEY}'),
-        ("DATABASE_URL", database(query="sslmode=prefer")),
-        ("DATABASE_URL", database(host="db.hueybooks.com:port")),
-        ("WRIVETED_MAX_BODY", f"12{OTHER_KEY}"),
-        ("FIREBASE_AUTH_EMULATOR_HOST", "localhost:9099"),
-        ("WRIVETED_TOKN_KEYS", OTHER_KEY),
-    ],
-)
-def test_process_with_an_insecure_setting_ends_and_prints_no_secret(name: str, value: str) -> None:
-    ended = start(GOOD | {name: value}, SETTINGS)
-    assert ended.returncode == 1
-    assert f"  - {name}: " in ended.stderr
-    printed = ended.stdout + ended.stderr
-    assert "Traceback" not in printed
-    assert [secret for secret in (KEY[:31], OTHER_KEY, PASSWORD, value) if secret in printed] == []
-
-
-def test_process_without_settings_ends_even_beside_a_file_of_settings(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in GOOD.items()))
-    ended = start({}, SETTINGS, tmp_path)
-    assert ended.returncode == 1
-    assert "DATABASE_URL: is not set" in ended.stderr
-
-
-@pytest.mark.parametrize(
-    "variable",
-    [
-        "WRIVETED_INTERNAL_URL",
-        "WRIVETED_CLOUD_TASKS_LOCATION",
-    ],
-)
-def test_production_serves_only_with_a_queue(variable: str) -> None:
-    ended = start(GOOD | {variable: MISSING}, INTERNAL)
-    assert ended.returncode == 1
-    assert f"{variable}: is not set" in ended.stderr
-
-
-@pytest.mark.parametrize(("environment", "code"), [("production", 1), ("development", 0)])
-def test_internal_app_has_to_know_its_caller_in_production(environment: str, code: int) -> None:
-    anyone = {"WRIVETED_INTERNAL_AUDIENCE": MISSING, "WRIVETED_INTERNAL_SERVICE_ACCOUNT": MISSING}
-    if environment == "development":
-        anyone["WRIVETED_CLOUD_TASKS_LOCATION"] = MISSING
-    environ = GOOD | anyone | {"WRIVETED_ENVIRONMENT": environment}
-    assert start(environ, SETTINGS).returncode == 0
-    ended = start(environ, INTERNAL)
-    assert ended.returncode == code
-    assert ("WRIVETED_INTERNAL_SERVICE_ACCOUNT: is not set" in ended.stderr) is (code == 1)
-
-
-NOW = 1_800_000_000.0
-SOUND: dict[str, Any] = {
-    "superuser": False,
-    "bypasses_rls": False,
-    "owns_tables": False,
-    "changes_audit": False,
-    "fsync": True,
-    "synchronous_commit": True,
-    "max_connections": 97,
-    "clock": NOW,
-}
-
-
-def test_sound_server_meets_no_objection() -> None:
-    assert objections(SOUND, now=NOW) == []
-    more = {"connections": 97, "migration": "0003", "expected_migration": "0003", "clock": NOW - 5}
-    assert objections(SOUND | more, now=NOW) == []
-
-
-@pytest.mark.parametrize(
-    ("fact", "objection"),
-    [
-        ({"superuser": True}, "superuser"),
-        ({"bypasses_rls": True}, "row-level security"),
-        ({"owns_tables": True}, "owns tables"),
-        ({"changes_audit": True}, "change the audit"),
-        ({"fsync": False}, "fsync"),
-        ({"synchronous_commit": False}, "synchronous_commit"),
-        ({"connections": 98}, "max_connections"),
-        ({"clock": NOW + 5.1}, "clocks"),
-        ({"clock": NOW - 5.1}, "clocks"),
-        ({"clock": float("nan")}, "clocks"),
-        ({"migration": None, "expected_migration": "0003"}, "migrations"),
-        ({"migration": "0002", "expected_migration": "0003"}, "migrations"),
-    ],
-)
-def test_unsound_server_meets_an_objection(fact: dict[str, Any], objection: str) -> None:
-    (found,) = objections(SOUND | fact, now=NOW)
-    assert objection in found
-
-
-@pytest.mark.parametrize("fact", SOUND)
-def test_fact_that_is_missing_counts_against_the_server(fact: str) -> None:
-    assert len(objections({name: value for name, value in SOUND.items() if name != fact}, now=NOW)) == 1
-
-
-async def test_facts_of_a_server_are_those_that_are_judged(database: Database) -> None:
-    async with database.transaction(reading=True) as transaction:
-        cursor = transaction.driver.cursor(row_factory=dict_row)
-        row = await (await cursor.execute(SERVER_FACTS)).fetchone()
-    assert row is not None
-    assert row.keys() == SOUND.keys()
-    assert {type(value) for name, value in row.items() if name not in {"clock", "max_connections"}} == {bool}
-    assert not [objection for objection in objections(row) if "clocks" in objection or "connections" in objection]
-
-
-@pytest.mark.parametrize(
-    ("role", "facts"),
-    [
-        ("NOINHERIT", set()),
-        ("IN ROLE {owner}", {"owns_tables"}),
-        ("NOINHERIT IN ROLE {owner}", {"owns_tables"}),
-        ("BYPASSRLS", {"bypasses_rls"}),
-        ("SUPERUSER", {"superuser", "bypasses_rls", "owns_tables"}),
-    ],
-)
-async def test_facts_are_of_all_that_a_role_may_become(database: Database, role: str, facts: set[str]) -> None:
-    names = {"role": Identifier(f"role_{uuid4().hex}"), "owner": Identifier(f"owner_{uuid4().hex}")}
-    setup = (
-        "CREATE ROLE {owner}; GRANT CREATE ON SCHEMA public TO {owner};"
-        "CREATE TABLE owned_by_another (); ALTER TABLE owned_by_another OWNER TO {owner};"
-        f"CREATE ROLE {{role}} {role}; SET SESSION AUTHORIZATION {{role}}"
-    )
-    async with database.transaction() as transaction:
-        transaction.rollback_only = True
-        await transaction.driver.execute(SQL(setup).format(**names))
-        cursor = transaction.driver.cursor(row_factory=dict_row)
-        row = await (await cursor.execute(SERVER_FACTS)).fetchone()
-    assert row is not None
-    assert {name for name in ("superuser", "bypasses_rls", "owns_tables") if row[name]} == facts
-
-
-def test_settings_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in GOOD.items():
-        monkeypatch.setenv(name, value)
-    config.settings.cache_clear()
-    try:
-        assert config.settings() is config.settings()
-    finally:
-        config.settings.cache_clear()

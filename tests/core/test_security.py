@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 import app
 from app.core import security
-from app.core.config import load_settings
+from app.core.environment import load_settings
 from app.core.errors import Unauthenticated
 from app.core.secret_keys import key_id
 from app.core.security import Claims, Kind, Subject, Tokens

@@ -21,7 +21,7 @@ from app.labelling.local import Local
 from app.labels.vocabulary import HueKey
 from tests.books.shelves import events_about, work_shown
 from tests.conftest import settings_for
-from tests.core.test_config import GOOD, problems
+from tests.core.good_settings import GOOD, problems
 from tests.labelling.labelling import Deliver, Model, a_work, answer, modelling, runs_of
 from tests.world import World
 

@@ -17,7 +17,8 @@ from app.adapters.mailers import mailer_of
 from app.adapters.sendgrid import SendGrid, SendGridRefused
 from app.adapters.slack import Slack, SlackRefused, message_of, slack_of
 from app.adapters.smtp import MailFiles, Smtp, composed
-from app.core.config import InsecureConfiguration, Settings, load_settings
+from app.core.config import Settings
+from app.core.environment import InsecureConfiguration, load_settings
 from app.core.outside import Response
 from app.events.models import Event, EventLevel
 from app.messages.alerts import alert_about

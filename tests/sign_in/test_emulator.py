@@ -21,8 +21,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from app.core.config import InsecureConfiguration, Settings
+from app.core.config import Settings
 from app.core.db import Database
+from app.core.environment import InsecureConfiguration
 from app.main import create_public_app
 from tests.conftest import settings_for
 from tests.sign_in.fake_google import segment

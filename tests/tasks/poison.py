@@ -15,8 +15,8 @@ import uvicorn
 from app.accounts.authenticate import restore
 from app.adapters.queue_callers import LocalCallers
 from app.core import work
-from app.core.config import serving_settings
 from app.core.db import Database
+from app.core.environment import serving_settings
 from app.core.http import create_app
 from app.core.outbox import Task
 from app.core.task_doors import Claimed, task_router
