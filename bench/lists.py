@@ -11,7 +11,7 @@ from app.accounts.models import ServiceAccountType
 from app.accounts.principals import of_service_account
 from app.collections import queries
 from app.collections.models import Collection, CollectionItem
-from app.core.acl import allowed
+from app.core.acl_sql import allowed
 from app.core.config import Settings
 from app.core.db import Database, Driver
 from app.schools.models import School

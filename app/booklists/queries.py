@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, select, tuple_
 
 from app.accounts.models import User
 from app.booklists.models import BookList, ListSharingType
-from app.core.acl import allowed
+from app.core.acl_sql import allowed
 from app.core.db import Driver
 from app.people.schemas import ListType
 from app.schools.models import School

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, false, func, literal, literal_colu
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.books.models import Edition, Work
-from app.core.acl import allowed
+from app.core.acl_sql import allowed
 from app.core.text import fold, sort_title
 
 # Written as the index is, or it would not be used.

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, Table, func, literal
 from app.accounts.models import Reader, Student, User
 from app.classes.models import ClassGroup
 from app.classes.schemas import ClassFilters
-from app.core.acl import allowed
+from app.core.acl_sql import allowed
 
 MOST_STUDENTS = 1_000
 STUDENTS, READERS, USERS = (cast(Table, kind.__table__) for kind in (Student, Reader, User))

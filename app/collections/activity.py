@@ -15,7 +15,8 @@ from app.accounts.principals import of_user
 from app.collections.models import Collection, CollectionItem, CollectionItemReadStatus, ReadingActivity
 from app.collections.schemas import CollectionItemActivityBrief
 from app.core.account import Account
-from app.core.acl import allowed, may
+from app.core.acl import may
+from app.core.acl_sql import allowed
 from app.core.db import Driver
 from app.core.errors import FieldError, Forbidden, Invalid, pointer
 from app.events import service as events

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.orm import aliased
 
-from app.core.acl import allowed
+from app.core.acl_sql import allowed
 from app.events.models import Event, EventLevel
 from app.events.schemas import EventFilter
 

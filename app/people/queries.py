@@ -46,7 +46,7 @@ from app.accounts.models import (
     WrivetedAdmin,
 )
 from app.classes.models import ClassGroup
-from app.core.acl import allowed
+from app.core.acl_sql import allowed
 from app.people.bodies import UserFilter
 from app.people.kinds import table_of
 from app.people.reading import lists_of

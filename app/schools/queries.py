@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.core.acl import allowed
+from app.core.acl_sql import allowed
 from app.core.text import fold
 from app.schools.booklists import lists_seen
 from app.schools.models import Country, School, SchoolState

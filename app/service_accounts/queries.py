@@ -9,7 +9,7 @@ from sqlalchemy import Select, String, Uuid, column, func, or_, select, table, t
 from sqlalchemy.orm import selectinload
 
 from app.accounts.models import ServiceAccount, ServiceAccountSchool
-from app.core.acl import allowed
+from app.core.acl_sql import allowed
 from app.service_accounts.models import ApiKey, CredentialUse
 
 schools = table(

@@ -13,7 +13,7 @@ from app.accounts.models import User, UserAccountType
 from app.accounts.service import Issuer
 from app.audit.service import note
 from app.core.account import Account
-from app.core.acl import visible
+from app.core.acl_sql import visible
 from app.core.db import Database
 from app.core.errors import Conflict, NotFound
 from app.events.service import record

@@ -9,7 +9,7 @@ from sqlalchemy import Select, Uuid, column, func, select, table, tuple_
 from sqlalchemy.orm import joinedload
 
 from app.accounts.models import Educator, SchoolAdmin
-from app.core.acl import visible
+from app.core.acl_sql import visible
 from app.webhooks.models import DeliveryState, Webhook, WebhookDelivery
 
 SCHOOLS = table("schools", column("wriveted_identifier", Uuid))

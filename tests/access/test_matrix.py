@@ -34,7 +34,8 @@ from app.booklists.models import BookList, ListSharingType
 from app.books.models import Author, Edition, Illustrator, Merge, MergeKind, Series, Work
 from app.classes.models import ClassGroup
 from app.collections.models import Collection, CollectionItem, CollectionItemReadStatus, ReadingActivity
-from app.core.acl import Acl, Allow, Deny, Inherit, allowed, may, visible
+from app.core.acl import Acl, Allow, Deny, Inherit, may
+from app.core.acl_sql import allowed, visible
 from app.events.models import TIMELINE_PREFIX, Event, EventLevel
 from app.feedback.models import SupporterFeedback
 from app.labels.models import LabelChange, LabelGroup, LabelSet

@@ -20,13 +20,12 @@ from app.core.acl import (
     Deny,
     Everyone,
     Inherit,
-    allowed,
     explain,
     may,
     named_permissions,
     permissions_of,
-    visible,
 )
+from app.core.acl_sql import allowed, visible
 from tests.core.shelves import A, B, Base, Book, Desk, Diary, Loan, Member, Person, Prefect, Pupil, School, Shelf
 
 

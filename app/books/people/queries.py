@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Select, false, func, select, tuple_
 
 from app.books.models import Author, AuthorWork, Illustrator
-from app.core.acl import allowed
+from app.core.acl_sql import allowed
 from app.core.text import name_key
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, exists, false, func, literal_colum
 
 from app.books.models import AuthorWork, Edition, Work, WorkType
 from app.books.queries import SIMPLE
-from app.core.acl import allowed
+from app.core.acl_sql import allowed
 from app.core.text import fold, sort_title
 
 AUTHORS: ColumnElement[Any] = literal_column(

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.books.merging.redirects import current_id
 from app.books.models import MergeKind, Work
 from app.core.account import Account
-from app.core.acl import allowed
+from app.core.acl_sql import allowed
 from app.core.errors import NotFound
 from app.labels.history.schemas import LabelChangeRead
 from app.labels.models import LabelChange

@@ -12,7 +12,7 @@ from app.books.merging.redirects import current_id
 from app.books.merging.schemas import MergeRead
 from app.books.models import Merge, MergeKind
 from app.core.account import Account
-from app.core.acl import allowed
+from app.core.acl_sql import allowed
 from app.core.db import driver_of, transaction_of
 from app.labels.merging.labelsets import join_labels, part_labels
 
