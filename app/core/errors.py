@@ -1,6 +1,7 @@
 """The words in which this product says no, each with an HTTP status and a stable code.
 
-Services raise these; core/http is the one place that renders them, as `application/problem+json` (RFC 9457).
+Services raise these; core/http is the one place that renders them, as `application/problem+json` (RFC 9457). Those of
+HTTP itself, which no service raises, stand in core/protocol_errors.
 A subclass registers itself under its `code`; its `title` and `advice` are the page `/docs/errors/{code}`.
 """
 
@@ -167,20 +168,6 @@ class NotFound(Problem):
     advice = "Check the path and the identifiers in it."
 
 
-class MethodNotAllowed(Problem):
-    status = 405
-    code = "method_not_allowed"
-    title = "This path does not know that method"
-    advice = "Use one of the methods that the `Allow` header lists."
-
-
-class RequestTimeout(Problem):
-    status = 408
-    code = "request_timeout"
-    title = "The body arrived too slowly"
-    advice = "Send the request again over a better connection, or in smaller parts."
-
-
 class Conflict(Problem):
     status = 409
     code = "conflict"
@@ -235,27 +222,6 @@ class TooLarge(Problem):
     title = "The body is too large"
     advice = "Split the request; the member `limit_bytes` is what this operation takes."
     members = frozenset({"limit_bytes"})
-
-
-class UrlTooLong(Problem):
-    status = 414
-    code = "url_too_long"
-    title = "The URL is too long"
-    advice = "Shorten the query, or use the operation that takes the same list in its body."
-
-
-class HeadersTooLarge(Problem):
-    status = 431
-    code = "headers_too_large"
-    title = "The headers are too large"
-    advice = "Send fewer or shorter headers."
-
-
-class UnsupportedMedia(Problem):
-    status = 415
-    code = "unsupported_media_type"
-    title = "This operation does not take that type of body"
-    advice = "Send the media type that the documentation of the operation names, without a Content-Encoding."
 
 
 class Invalid(Problem):

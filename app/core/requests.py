@@ -17,8 +17,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive
 
-from app.core.errors import FieldError, Invalid, RequestTimeout, TooLarge, UnsupportedMedia, pointer
+from app.core.errors import FieldError, Invalid, TooLarge, pointer
 from app.core.guards import is_guarded, read_credential
+from app.core.protocol_errors import RequestTimeout, UnsupportedMedia
 from app.core.strict_json import parse_json
 
 MAX_QUERY_PARAMETERS = 50

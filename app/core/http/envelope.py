@@ -14,9 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core import log
 from app.core.config import Settings
-from app.core.errors import HeadersTooLarge, Malformed, TooLarge, UrlTooLong
+from app.core.errors import Malformed, TooLarge
 from app.core.http.problems import answer
 from app.core.http.refusals import tell
+from app.core.protocol_errors import HeadersTooLarge, UrlTooLong
 from app.core.requests import BODY, Body
 
 Header: TypeAlias = tuple[bytes, bytes]

@@ -22,7 +22,6 @@ from app.core.errors import (
     Internal,
     Invalid,
     Malformed,
-    MethodNotAllowed,
     NotFound,
     Problem,
     Unavailable,
@@ -30,6 +29,7 @@ from app.core.errors import (
 from app.core.http.validation import problem_of_validation
 from app.core.idempotency import Replay
 from app.core.log import get_logger, request_id
+from app.core.protocol_errors import MethodNotAllowed
 
 MEDIA_TYPE = "application/problem+json"
 
