@@ -6,7 +6,7 @@ from typing import Any, Literal
 from sqlalchemy import create_engine, make_url, text
 
 from alembic import context
-from app.core.isbn import IsbnColumn
+from app.core.types import IsbnColumn
 from app.tables import metadata
 
 LOCK_TIMEOUT = "4s"

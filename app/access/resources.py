@@ -12,8 +12,9 @@ from sqlalchemy.orm import Mapper, joinedload, selectinload, with_polymorphic
 from app.core.acl import Acl, Inherit
 from app.core.db import Base
 from app.core.errors import FieldError, Invalid
-from app.core.isbn import IsbnColumn, understand
+from app.core.isbn import understand
 from app.core.resources import snake
+from app.core.types import IsbnColumn
 
 MOST_INTEGER = 2**31 - 1
 MOST_BIG_INTEGER = 2**63 - 1

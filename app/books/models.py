@@ -11,9 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.acl import Acl, All, Allow, Authenticated
 from app.core.db import Base
-from app.core.isbn import IsbnColumn
 from app.core.text import UNTITLED, fold
-from app.core.types import text_enum
+from app.core.types import IsbnColumn, text_enum
 
 CATALOGUE = Acl(
     (Allow, "role:admin", All),

@@ -28,8 +28,7 @@ from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 from app.books.models import Edition
 from app.core.acl import Acl, All, Allow, Inherit
 from app.core.db import Base
-from app.core.isbn import IsbnColumn
-from app.core.types import text_enum
+from app.core.types import IsbnColumn, text_enum
 
 STUDENTS = table("students", column("id", Uuid), column("school_id", Uuid))
 """Which school a reader belongs to, if to any."""

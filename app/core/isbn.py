@@ -13,8 +13,6 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
-from sqlalchemy import BigInteger, Dialect
-from sqlalchemy.types import TypeDecorator
 
 MAX_LENGTH = 1_000
 """Characters of a cell that are looked at; a longer one is refused unread."""
@@ -283,21 +281,3 @@ Isbn = Annotated[
     ),
 ]
 """A field, path or query parameter: any form that `understand` accepts in, 13 digits out."""
-
-
-class IsbnColumn(TypeDecorator[str]):
-    """13 digits in Python, bigint in the database. Binds any clean ISBN; one that needs a repair is a NotAnIsbn."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> int | None:
-        if value is None:
-            return None
-        isbn, code, hint, _ = understand(value)
-        if isbn is None or code is not None:
-            raise NotAnIsbn(code or "", hint or "")
-        return isbn
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> str | None:
-        return None if value is None else display(value)

@@ -2,7 +2,10 @@
 
 import enum
 
-from sqlalchemy import Enum
+from sqlalchemy import BigInteger, Dialect, Enum
+from sqlalchemy.types import TypeDecorator
+
+from app.core.isbn import NotAnIsbn, display, understand
 
 
 def text_enum(words: type[enum.StrEnum], column: str | None = None) -> Enum:
@@ -18,3 +21,21 @@ def text_enum(words: type[enum.StrEnum], column: str | None = None) -> Enum:
         name=column or words.__name__.lower(),
         values_callable=lambda members: [member.value for member in members],
     )
+
+
+class IsbnColumn(TypeDecorator[str]):
+    """13 digits in Python, bigint in the database. Binds any clean ISBN; one that needs a repair is a NotAnIsbn."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> int | None:
+        if value is None:
+            return None
+        isbn, code, hint, _ = understand(value)
+        if isbn is None or code is not None:
+            raise NotAnIsbn(code or "", hint or "")
+        return isbn
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> str | None:
+        return None if value is None else display(value)

@@ -8,8 +8,7 @@ from sqlalchemy import CheckConstraint, Float, String, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base
-from app.core.isbn import IsbnColumn
-from app.core.types import text_enum
+from app.core.types import IsbnColumn, text_enum
 
 
 class AnswerStatus(enum.StrEnum):
