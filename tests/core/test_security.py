@@ -20,7 +20,8 @@ from app.core.environment import load_settings
 from app.core.errors import Unauthenticated
 from app.core.secret_keys import key_id
 from app.core.security import Claims, Kind, Subject, Tokens
-from tests.core.forgeries import SOMEBODY, Forge, forgeries, genuine, sendable
+from tests.core.forge import SOMEBODY, Forge
+from tests.core.forgeries import forgeries, genuine, sendable
 
 ISSUER, AUDIENCE = "https://api.hueybooks.com", "https://api.hueybooks.com/v1"
 OLD, NEW = secrets.token_hex(32), secrets.token_hex(32)
