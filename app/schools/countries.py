@@ -2,7 +2,10 @@
 
 import csv
 from pathlib import Path
-from typing import TypedDict
+from typing import Annotated, TypedDict
+
+from pydantic import AfterValidator, StringConstraints
+from pydantic_core import PydanticCustomError
 
 
 class CountryRow(TypedDict):
@@ -22,3 +25,16 @@ def country_rows() -> list[CountryRow]:
 
 
 CODES = frozenset(row["id"] for row in country_rows())
+
+
+def _known_country(code: str) -> str:
+    if code not in CODES:
+        raise PydanticCustomError("unknown_country", "This is not a country code of ISO 3166-1 alpha-3.")
+    return code
+
+
+CountryCode = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, to_upper=True, min_length=3, max_length=3),
+    AfterValidator(_known_country),
+]

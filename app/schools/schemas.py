@@ -5,7 +5,6 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -20,7 +19,7 @@ from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 from app.accounts.models import UserAccountType
 from app.core.include import WithPermissions
 from app.core.schemas import Input, JsonObject, Schema, Url
-from app.schools.countries import CODES
+from app.schools.countries import CountryCode
 from app.schools.models import SchoolBookbotType, SchoolState
 
 MAX_INFO = 16_384
@@ -31,12 +30,6 @@ SCHOOL_EXAMPLE: JsonObject = {
     "lms_type": "Oliver",
     "info": {"location": {"suburb": "Annandale", "state": "NSW", "postcode": "2038"}, "sector": "Government"},
 }
-
-
-def _known_country(code: str) -> str:
-    if code not in CODES:
-        raise PydanticCustomError("unknown_country", "This is not a country code of ISO 3166-1 alpha-3.")
-    return code
 
 
 def _blank_is_none(value: object) -> object:
@@ -58,11 +51,6 @@ def _text(longest: int, *, shortest: int = 0) -> Any:
     return StringConstraints(strip_whitespace=True, min_length=shortest, max_length=longest)
 
 
-CountryCode = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, to_upper=True, min_length=3, max_length=3),
-    AfterValidator(_known_country),
-]
 OfficialIdentifier = Annotated[str | None, _text(512), BeforeValidator(_blank_is_none)]
 SchoolName = Annotated[str, _text(256, shortest=1)]
 LmsType = Annotated[str, _text(50, shortest=1)]
