@@ -18,7 +18,7 @@ from app.core.paging import Pages
 from app.core.requests import Door, RawBody, bulk
 from app.core.schemas import Message
 from app.core.strict_json import parse_json
-from app.schools import service
+from app.schools import descriptions, service
 from app.schools.models import SCHOOLS, School
 from app.schools.schemas import (
     SCHOOL_EXAMPLE,
@@ -110,7 +110,7 @@ async def create(caller: Creator, once: Idempotent, session: Session, school: Sc
 async def get(school: Readable, caller: Caller, session: Session, include: Include = None) -> SchoolDetail:
     """One school, with its collection in brief; with its admins for those who look after it."""
     permissions = permissions_if(include, school, caller.principals)
-    return await service.describe(session, caller, school, permissions)
+    return await descriptions.describe(session, caller, school, permissions)
 
 
 @router.get("/school/{wriveted_identifier}/exists", dependencies=[public])
@@ -123,7 +123,7 @@ async def exists(wriveted_identifier: UUID, session: Session) -> Literal[True]:
 @router.get("/school/{wriveted_identifier}/bot")
 async def bot(school: Readable) -> SchoolBot:
     """What a bookbot has to know to speak for a school."""
-    return service.bot_of(school)
+    return descriptions.bot_of(school)
 
 
 @router.get("/school/{wriveted_identifier}/bookbot")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, delete
+from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,24 +17,10 @@ from app.core.schemas import JsonObject
 from app.core.text import fold
 from app.events import service as events
 from app.schools import queries
+from app.schools.descriptions import describe, found_school
 from app.schools.info import accepted_terms, changed_info, new_info, without_terms
 from app.schools.models import School, SchoolBookbotType, SchoolState
-from app.schools.schemas import (
-    BookListID,
-    CountryDetail,
-    FoundSchool,
-    SchoolBot,
-    SchoolCollection,
-    SchoolCreateIn,
-    SchoolDetail,
-    SchoolFilters,
-    SchoolInfo,
-    SchoolPatchOptions,
-    SchoolPlace,
-    SchoolRecognised,
-    SchoolSelectorOption,
-    UserBrief,
-)
+from app.schools.schemas import FoundSchool, SchoolCreateIn, SchoolDetail, SchoolFilters, SchoolPatchOptions
 from app.webhooks.models import WebhookEvent
 from app.webhooks.service import announce
 
@@ -59,7 +45,7 @@ async def find_schools(
     page = queries.schools_matching(filters, account.principals, after=after, skip=skip, limit=limit)
     rows, held = (await session.execute(page)).all(), account.principals
     found = [
-        _found(row, account, permissions_if(include, School(wriveted_identifier=row.wriveted_identifier), held))
+        found_school(row, account, permissions_if(include, School(wriveted_identifier=row.wriveted_identifier), held))
         for row in rows
     ]
     return found, (rows[-1].created_at.isoformat(), rows[-1].id) if rows else None
@@ -155,43 +141,6 @@ async def delete_school(session: AsyncSession, account: Account, school: School)
     )
 
 
-async def describe(
-    session: AsyncSession, account: Account, school: School, permissions: list[str] | None = None
-) -> SchoolDetail:
-    """Everything that there is to show of a school to an account, with its permissions if they are given."""
-    row = (await session.execute(queries.surroundings(school, account.principals))).one()
-    return SchoolDetail(
-        wriveted_identifier=school.wriveted_identifier,
-        name=school.name,
-        official_identifier=school.official_identifier,
-        country_code=school.country_code,
-        state=school.state,
-        subscription=None,
-        collection=_collection(row, school.wriveted_identifier),
-        country=CountryDetail(id=school.country_code, name=row.country_name),
-        info=SchoolInfo.of(school.info),
-        admins=_admins(row, account, school.wriveted_identifier),
-        lms_type=school.lms_type,
-        bookbot_type=school.bookbot_type,
-        created_at=school.created_at,
-        updated_at=school.updated_at,
-        student_domain=school.student_domain,
-        teacher_domain=school.teacher_domain,
-        max_removal_percent=school.max_removal_percent,
-        booklists=[BookListID.model_validate(each) for each in row.booklists or ()],
-        permissions=permissions,
-    )
-
-
-def bot_of(school: School) -> SchoolBot:
-    return SchoolBot(
-        name=school.name,
-        type=school.bookbot_type,
-        experiments=SchoolInfo.of(school.info).experiments or {},
-        supporter=False,
-    )
-
-
 async def _insert(session: AsyncSession, account: Account, batch: Sequence[SchoolCreateIn]) -> list[School | None]:
     """The schools of a batch, in its order, None where the identifier is taken: one statement.
 
@@ -279,27 +228,6 @@ def _note(session: AsyncSession, action: str, account: Account, school: School, 
     note(session, action, account=account, subject=f"school:{school_id}", school_id=school_id, **details)
 
 
-def _collection(row: Row[Any], school_id: UUID) -> SchoolCollection | None:
-    if row.collection_id is None:
-        return None
-    return SchoolCollection(
-        id=row.collection_id,
-        name=row.collection_name,
-        book_count=row.book_count,
-        school_id=school_id,
-        user_id=None,
-        updated_at=row.collection_updated_at,
-    )
-
-
-def _admins(row: Row[Any], account: Account, school_id: UUID) -> list[UserBrief]:
-    """The admins whom the account may know of, their e-mail addresses if it is one of them or Huey Books' own staff."""
-    found = [UserBrief.model_validate(each) for each in row.staff or ()]
-    if account.is_admin or f"schooladmin:{school_id}" in account.principals:
-        return found
-    return [each.model_copy(update={"email": None}) for each in found]
-
-
 def _note_people(
     session: AsyncSession, account: Account, school: School, erased: int, released: Sequence[UUID]
 ) -> None:
@@ -310,23 +238,3 @@ def _note_people(
     if released:
         ids = [str(each) for each in released]
         note(session, "user.type_changed", account=account, subject=subject, school_id=school_id, user_ids=ids)
-
-
-def _found(row: Row[Any], account: Account, permissions: list[str] | None) -> FoundSchool:
-    identity = {
-        "wriveted_identifier": row.wriveted_identifier,
-        "name": row.name,
-        "official_identifier": row.official_identifier,
-        "country_code": row.country_code,
-        "admins": _admins(row, account, row.wriveted_identifier),
-        "permissions": permissions,
-    }
-    if not row.readable:
-        return SchoolRecognised(**identity, info=SchoolPlace.of(row.info))
-    return SchoolSelectorOption(
-        **identity,
-        state=row.state,
-        subscription=None,
-        collection=_collection(row, row.wriveted_identifier),
-        info=SchoolInfo.of(row.info),
-    )
