@@ -270,11 +270,7 @@ async def list_school_items(collection: SchoolReadable, transaction: RequestTran
 )
 @bulk()
 async def sync_school(
-    collection: SchoolChangeable,
-    caller: Caller,
-    plan: Replacement,
-    terms: BulkTerms,
-    session: Session,
+    collection: SchoolChangeable, caller: Caller, plan: Replacement, terms: BulkTerms, session: Session
 ) -> Any:
     """Make a school's collection hold exactly these books; the first sync creates the collection."""
     collection = await service.first_sync(session, caller, collection)
@@ -286,11 +282,7 @@ async def sync_school(
     response_model=CollectionUpdateSummaryResponse,
     dependencies=[BulkChange],
     tags=["lms"],
-    openapi_extra=json_body(
-        list[CollectionItemUpdate],
-        "What is to change.",
-        [*ROWS, REMOVAL],
-    ),
+    openapi_extra=json_body(list[CollectionItemUpdate], "What is to change.", [*ROWS, REMOVAL]),
 )
 @bulk()
 async def change_school(
