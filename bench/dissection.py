@@ -14,9 +14,9 @@ import psycopg
 
 from app.collections import queries, service
 from app.collections.models import Collection
-from app.collections.service import Terms
 from app.collections.sync.plan import plan_changes
 from app.collections.sync.rows import Delta, decode_body
+from app.collections.sync.terms import Terms
 from app.core.account import Account
 from app.core.config import Settings
 from app.core.db import Database

@@ -14,9 +14,9 @@ from app.collections.activity import Reading, reading_of
 from app.collections.models import Collection, CollectionItem
 from app.collections.queries import CollectionRow
 from app.collections.schemas import CollectionItemActivityBase
-from app.collections.service import Terms
 from app.collections.sync.plan import Plan, plan_changes
 from app.collections.sync.rows import Body, Delta, Whole, decode_body, decode_rows
+from app.collections.sync.terms import Terms
 from app.core.acl import may
 from app.core.aside import MANY_BYTES, aside
 from app.core.db import RequestTransaction, Session, Transaction

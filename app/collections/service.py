@@ -1,15 +1,14 @@
 """The verbs of collections."""
 
 import dataclasses
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 from uuid import uuid4
 
 import msgspec
 import psycopg
 from msgspec import UNSET
-from sqlalchemy import delete, inspect, select
+from sqlalchemy import delete, inspect
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,10 +19,11 @@ from app.collections.models import Collection
 from app.collections.queries import CollectionRow, ItemRow
 from app.collections.schemas import CollectionItemAndStatusCreateIn
 from app.collections.sync import changes
-from app.collections.sync.changes import Outcome
 from app.collections.sync.plan import Plan, plan_changes
-from app.collections.sync.report import Report, Summary, results_of, summarise
+from app.collections.sync.refusals import NOTHING_DONE, refuse, refuse_conflicts, refuse_emptying
+from app.collections.sync.report import Report, results_of, summarise
 from app.collections.sync.rows import Delta, Row, Rows, Whole
+from app.collections.sync.terms import Terms
 from app.core.account import Account
 from app.core.acl import may
 from app.core.db import driver_of, transaction_of
@@ -36,28 +36,12 @@ from app.core.errors import (
     Invalid,
     NothingUsable,
     Problem,
-    RemovalLimitExceeded,
     pointer,
 )
 from app.core.etags import require_match
-from app.core.isbn import display
 from app.events import service as events
-from app.schools.models import School
 from app.webhooks.models import WebhookEvent
 from app.webhooks.service import announce
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How a bulk change is to be made."""
-
-    replacing: bool = False
-    atomic: bool = False
-    dry_run: bool = False
-    merge_info: bool = False
-    ignore_conflicts: bool = True
-    max_removal_percent: int | None = None
-    every_row: bool = False
 
 
 def etag_of(collection: Collection | CollectionRow) -> str:
@@ -87,7 +71,7 @@ async def apply_changes(
     is written. In a rehearsal (``dry_run``) the same statements run and are rolled back.
     """
     if plan.received and not plan.changes:
-        _refuse(NothingUsable, plan, NOTHING_DONE, terms)
+        refuse(NothingUsable, plan, NOTHING_DONE, terms)
     driver = driver_of(session)
     is_changed = inspect(collection).attrs.version.history.has_changes()
     await session.flush()
@@ -97,10 +81,10 @@ async def apply_changes(
     )
     summary = summarise(plan, outcome, replacing=terms.replacing, dry_run=terms.dry_run)
     if terms.atomic and summary.rejected:
-        _refuse(AtomicRejected, plan, outcome, terms)
+        refuse(AtomicRejected, plan, outcome, terms)
     if not terms.ignore_conflicts:
-        _refuse_conflicts(plan, outcome)
-    await _refuse_emptying(session, collection, outcome, summary, terms)
+        refuse_conflicts(plan, outcome)
+    await refuse_emptying(session, collection, outcome, summary, terms)
     if summary.added or summary.updated or summary.removed:
         touch(collection, item_count=collection.item_count + summary.added - summary.removed)
         is_changed = True
@@ -242,58 +226,6 @@ async def remove(session: AsyncSession, account: Account, collection: Collection
 async def _announce(session: AsyncSession, account: Account, collection: Collection) -> None:
     event, ids = WebhookEvent.COLLECTION_UPDATED, {"collection_id": collection.id}
     await announce(session, event, account=account, school_id=collection.school_id, **ids)
-
-
-NOTHING_DONE = Outcome(frozenset(), frozenset(), frozenset(), frozenset(), 0, (), ())
-
-
-def _refuse(problem: type[AtomicRejected | NothingUsable], plan: Plan, outcome: Outcome, terms: Terms) -> NoReturn:
-    summary = summarise(plan, outcome, replacing=terms.replacing, dry_run=terms.dry_run)
-    results = results_of(plan, outcome, every_row=False)
-    raise problem(
-        f"{summary.rejected} of {summary.received} rows cannot be used; nothing was written.",
-        errors=[
-            FieldError(pointer(result.index), result.code or "invalid_row", result.hint or "")
-            for result in results
-            if result.status == "rejected"
-        ],
-        summary=msgspec.to_builtins(summary),
-        results=msgspec.to_builtins(results),
-    )
-
-
-def _refuse_conflicts(plan: Plan, outcome: Outcome) -> None:
-    """409 for additions of what is held already, where the caller asked for that."""
-    held = [change for change in plan.changes.values() if change.action == "a" and change.index not in outcome.added]
-    if held:
-        raise AlreadyExists(
-            f"{len(held)} of the books are held already; nothing was written.",
-            errors=[FieldError(pointer(each.index), "already_held", "Use the action `update`.") for each in held],
-        )
-
-
-async def _refuse_emptying(
-    session: AsyncSession, collection: Collection, outcome: Outcome, summary: Summary, terms: Terms
-) -> None:
-    """409 if more would be withdrawn than the request, or else the school, allows."""
-    if not summary.removed:
-        return
-    limit = terms.max_removal_percent
-    if limit is None and collection.school_id is not None:
-        limit = await session.scalar(
-            select(School.max_removal_percent).where(School.wriveted_identifier == collection.school_id)
-        )
-    if limit is None or summary.removed * 100 <= limit * collection.item_count:
-        return
-    raise RemovalLimitExceeded(
-        f"{summary.removed} of {collection.item_count} books would be withdrawn, more than {limit} %. If that is "
-        "meant, send the request again with a higher `max_removal_percent`.",
-        removed=summary.removed,
-        total=collection.item_count,
-        limit_percent=limit,
-        summary=msgspec.to_builtins(summary),
-        withdrawn_isbns=[display(isbn) for isbn in outcome.withdrawn_isbns],
-    )
 
 
 def _refusal_of(error: IntegrityError, collection: Collection) -> Problem:

@@ -21,9 +21,9 @@ from app.books.models import Edition
 from app.books.service import add_editions
 from app.collections import queries, service
 from app.collections.models import Collection
-from app.collections.service import Terms
 from app.collections.sync.plan import Plan, plan_changes
 from app.collections.sync.rows import decode_rows
+from app.collections.sync.terms import Terms
 from app.core.account import Account
 from app.labels.models import LabelOrigin
 from app.labels.patching.bulk import patch_labelsets, read_items
