@@ -7,16 +7,10 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.books import service
 from app.books.additions.rows import Batch, read_batch
+from app.books.additions.schemas import BulkReport, EditionRow
 from app.books.changes.editions import update_edition
 from app.books.models import CATALOGUE, Edition
-from app.books.schemas import (
-    BulkReport,
-    EditionCreateIn,
-    EditionDetail,
-    EditionFound,
-    EditionRow,
-    EditionUpdateIn,
-)
+from app.books.schemas import EditionCreateIn, EditionDetail, EditionFound, EditionUpdateIn
 from app.core.account import Account
 from app.core.aside import MANY_BYTES, aside
 from app.core.db import Session

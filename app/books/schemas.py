@@ -3,7 +3,7 @@
 import enum
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from pydantic import (
     AfterValidator,
@@ -74,7 +74,6 @@ DatePublished = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": r"^-?\d{1,8}$"}, {"type": "integer"}]}),
 ]
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
-IsbnAsSent = Annotated[Any, WithJsonSchema({"type": ["string", "integer"], "description": "An ISBN in any form."})]
 WebAddress = Annotated[str, WithJsonSchema({"type": "string", "format": "uri", "minLength": 1})]
 
 
@@ -243,15 +242,6 @@ class EditionCreateIn(EditionData):
     )
 
 
-class EditionRow(EditionData):
-    """A row of a bulk load. Its ISBNs are judged one by one, and what is unknown in it is ignored with a warning."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    isbn: IsbnAsSent
-    other_isbns: list[IsbnAsSent] | None = Field(None, max_length=MAX_OTHER_ISBNS)
-
-
 class EditionUpdateIn(Input):
     """What is to change: absent keeps, null clears."""
 
@@ -270,33 +260,6 @@ class EditionUpdateIn(Input):
     work_id: Id | None = Field(None, description="The work to move it to; null: to none.")
     info: EditionInfo | None = None
     hydrated_at: Moment | None = Field(None, description="When all there is to know was looked up.")
-
-
-class BulkSummary(Schema):
-    """What became of the rows: received = created + updated + unchanged + rejected."""
-
-    received: int
-    created: int
-    updated: int = Field(description="Rows that added what a known edition lacked.")
-    unchanged: int = Field(description="Rows whose edition was known, and that had nothing to add.")
-    rejected: int
-
-
-class RowResult(Schema):
-    """What became of one row."""
-
-    index: int = Field(description="The row's place in the request, from 0.")
-    status: Literal["created", "updated", "unchanged", "rejected"]
-    isbn_sent: str | int | float | None = Field(description="The ISBN as it was sent; null if it was plain.")
-    isbn: str | None = Field(description="The 13 digits it was understood as.")
-    code: str | None = Field(description="A stable code for what there is to say.")
-    hint: str | None = Field(description="What to do about it.")
-
-
-class BulkReport(Schema):
-    msg: str
-    summary: BulkSummary
-    results: list[RowResult] = Field(description="Rows with something to say.")
 
 
 class Hydrate(Task, kind="hydrate"):

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.books.schemas import BulkReport
+from app.books.additions.schemas import BulkReport
 from tests.books.catalogue import (
     author,
     book,

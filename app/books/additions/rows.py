@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import msgspec
 from pydantic import ValidationError
 
-from app.books.schemas import EditionCreateIn, EditionData, EditionRow
+from app.books.additions.schemas import EditionRow
+from app.books.schemas import EditionCreateIn, EditionData
 from app.core.errors import FieldError, Invalid, MalformedJson, Problem, TooLarge, unknown_field
 from app.core.isbn import understand
 from app.core.strict_json import parse_json
