@@ -19,6 +19,7 @@ from app.collections.models import Collection
 from app.collections.queries import CollectionRow, ItemRow
 from app.collections.schemas import CollectionItemAndStatusCreateIn
 from app.collections.sync import changes
+from app.collections.sync.changes import Outcome
 from app.collections.sync.plan import Plan, plan_changes
 from app.collections.sync.refusals import NOTHING_DONE, refuse, refuse_conflicts, refuse_emptying
 from app.collections.sync.report import Report, results_of, summarise
@@ -26,7 +27,7 @@ from app.collections.sync.rows import Delta, Row, Rows, Whole
 from app.collections.sync.terms import Terms
 from app.core.account import Account
 from app.core.acl import may
-from app.core.db import driver_of, transaction_of
+from app.core.db import Driver, driver_of, transaction_of
 from app.core.errors import (
     AlreadyExists,
     AtomicRejected,
@@ -72,13 +73,9 @@ async def apply_changes(
     """
     if plan.received and not plan.changes:
         refuse(NothingUsable, plan, NOTHING_DONE, terms)
-    driver = driver_of(session)
     is_changed = inspect(collection).attrs.version.history.has_changes()
     await session.flush()
-    await changes.recognise(driver, collection.id, plan, replacing=terms.replacing)
-    outcome = await changes.apply(
-        driver, collection.id, plan.changes.values(), replacing=terms.replacing, merge_info=terms.merge_info
-    )
+    outcome = await _carry_out(driver_of(session), collection, plan, terms)
     summary = summarise(plan, outcome, replacing=terms.replacing, dry_run=terms.dry_run)
     if terms.atomic and summary.rejected:
         refuse(AtomicRejected, plan, outcome, terms)
@@ -102,11 +99,14 @@ async def apply_changes(
         user_id=collection.user_id,
         info={"collection_id": str(collection.id), "replacing": terms.replacing, **msgspec.structs.asdict(summary)},
     )
-    return Report(
-        msg="updated",
-        collection_size=collection.item_count,
-        summary=summary,
-        results=results_of(plan, outcome, every_row=terms.every_row),
+    results = results_of(plan, outcome, every_row=terms.every_row)
+    return Report(msg="updated", collection_size=collection.item_count, summary=summary, results=results)
+
+
+async def _carry_out(driver: Driver, collection: Collection, plan: Plan, terms: Terms) -> Outcome:
+    await changes.recognise(driver, collection.id, plan, replacing=terms.replacing)
+    return await changes.apply(
+        driver, collection.id, plan.changes.values(), replacing=terms.replacing, merge_info=terms.merge_info
     )
 
 

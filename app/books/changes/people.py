@@ -29,9 +29,7 @@ async def people_meant(
     Raises ``Invalid``, which points into the list ``at``, where an id does not exist or several have the name.
     """
     numbers = {one for one in said if isinstance(one, int)}
-    current = (
-        await current_ids(session, MergeKind.AUTHOR, numbers) if model is Author else {id_: id_ for id_ in numbers}
-    )
+    current = await current_ids(session, MergeKind.AUTHOR, numbers) if model is Author else {n: n for n in numbers}
     keys = {person_key(one.first_name, one.last_name) for one in said if not isinstance(one, int)}
     found = await session.execute(
         select(model.id, model.name_key).where(or_(model.id.in_(current.values()), model.name_key.in_(keys)))

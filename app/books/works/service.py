@@ -92,14 +92,7 @@ async def create_work(session: AsyncSession, account: Account, new: WorkCreateWi
         _refuse_moves(new, moved)
         await _refuse_known(session, new)
     authors = await people_meant(session, Author, new.authors, at="authors")
-    work = Work(
-        type=new.type,
-        leading_article=new.leading_article,
-        title=new.title,
-        subtitle=new.subtitle,
-        match_title=match_title(new.title, new.leading_article),
-        info=None if new.info is None else new.info.model_dump(mode="json"),
-    )
+    work = _work_of(new)
     session.add(work)
     await session.flush()
     if authors:
@@ -121,6 +114,17 @@ async def create_work(session: AsyncSession, account: Account, new: WorkCreateWi
         },
     )
     return work.id
+
+
+def _work_of(new: WorkCreateWithEditionsIn) -> Work:
+    return Work(
+        type=new.type,
+        leading_article=new.leading_article,
+        title=new.title,
+        subtitle=new.subtitle,
+        match_title=match_title(new.title, new.leading_article),
+        info=None if new.info is None else new.info.model_dump(mode="json"),
+    )
 
 
 async def credit_work(session: AsyncSession, work: Work, said: Sequence[AuthorCreateIn | int]) -> None:

@@ -67,28 +67,31 @@ def create_app(
         version=version,
         description=description,
         openapi_url=None,
-        telemetry={
-            "tracing": False,
-            "logs": False,
-        },  # spans carry queries and log records messages: personal data
+        telemetry={"tracing": False, "logs": False},  # spans carry queries and log records messages: personal data
     )
-    app.state.settings = settings
-    app.state.database = database
-    app.state.vault = Vault.of(settings)
+    _equip(app, settings, database)
     app.state.authenticate = authenticate
     app.state.observe = observe
-    app.state.readiness = health.Readiness(database)
     served = [*health.probes(), *pages, *(documentation(app) if docs else ())]
     if database is not None:
-        app.state.limiter = RateLimiter(database, settings)
-        app.state.attempts = Attempts(database, settings)
-        app.state.api_keys = ApiKeys(settings.environment)
-        app.state.acquaintances = Acquaintances()
         routers = [*routers, health.router]
     served += [_door(route) for router in routers for route in router.routes]
     app.router = Switchboard(served, lifespan=_serving(lifespan))
     check_names(app)
     return app
+
+
+def _equip(app: FastAPI, settings: Settings, database: Database | None) -> None:
+    """Put on `app.state` what is made of the settings and the database alone."""
+    app.state.settings = settings
+    app.state.database = database
+    app.state.vault = Vault.of(settings)
+    app.state.readiness = health.Readiness(database)
+    if database is not None:
+        app.state.limiter = RateLimiter(database, settings)
+        app.state.attempts = Attempts(database, settings)
+        app.state.api_keys = ApiKeys(settings.environment)
+        app.state.acquaintances = Acquaintances()
 
 
 def _door(route: BaseRoute) -> Door:

@@ -76,14 +76,7 @@ class Envelope:
             return
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        given = headers.get(b"x-request-id")
-        if given is not None and _client_request_id.fullmatch(given):
-            request_id = given.decode()
-        else:
-            request_id = f"{self.process}{next(self.requests):016x}"
-        log.request_id.set(request_id)
-        state = scope.setdefault("state", {})
-        state["request_id"] = request_id
+        state = self._state(scope, headers)
         cors = self.origins.get(headers.get(b"origin", b""), ())
         status = size = 0
         body: Body | None = None
@@ -92,7 +85,7 @@ class Envelope:
             nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = self._headers(message["headers"], request_id, state, cors)
+                message["headers"] = self._headers(message["headers"], state, cors)
             else:
                 size += len(message.get("body", b""))
             await send(message)
@@ -117,6 +110,18 @@ class Envelope:
                 self.observe(scope["method"], route, status, time.perf_counter() - started)
             if self.logs:
                 _log(scope, state, status, started, body.received if body else 0, size)
+
+    def _state(self, scope: Scope, headers: dict[bytes, bytes]) -> dict[str, Any]:
+        """The request's state, with its id, which the log gets too: the client's own if it is one, else our next."""
+        given = headers.get(b"x-request-id")
+        if given is not None and _client_request_id.fullmatch(given):
+            request_id = given.decode()
+        else:
+            request_id = f"{self.process}{next(self.requests):016x}"
+        log.request_id.set(request_id)
+        state: dict[str, Any] = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        return state
 
     def _check_head(self, scope: Scope) -> None:
         if len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"]) > self.max_url:
@@ -144,10 +149,8 @@ class Envelope:
             idle=self.idle,
         )
 
-    def _headers(
-        self, own: Iterable[Header], request_id: str, state: dict[str, Any], cors: Iterable[Header]
-    ) -> list[Header]:
-        headers = [*own, *SECURITY, (b"x-request-id", request_id.encode()), *cors]
+    def _headers(self, own: Iterable[Header], state: dict[str, Any], cors: Iterable[Header]) -> list[Header]:
+        headers = [*own, *SECURITY, (b"x-request-id", state["request_id"].encode()), *cors]
         names = {name for name, _ in own}
         if names.isdisjoint(_names_unless_set):
             headers += UNLESS_SET
