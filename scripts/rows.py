@@ -50,6 +50,10 @@ ROWS: Mapping[str, tuple[str, Sequence[str]]] = {
     "S19": ("no other host than is meant", ("tests/adapters/test_egress.py", "tests/webhooks")),
     "S24": ("cursors and ids", ("tests/api/test_cursors.py",)),
     "R1": ("no 5xx, no answer that is not documented", ("tests/api/test_schemathesis.py",)),
+    "R3": (
+        "PostgreSQL ends under load",
+        ("tests/reliability/test_dependency.py", "tests/tasks/test_database_restarts.py"),
+    ),
     "R4": (
         "tasks: delivered at least once, done once",
         (
@@ -64,6 +68,7 @@ ROWS: Mapping[str, tuple[str, Sequence[str]]] = {
         ("tests/tasks/test_reliability.py::test_poison_is_set_aside_after_eight_attempts_and_delays_nobody",),
     ),
     "R6": ("the internal API ends well", ("tests/tasks/test_shutdown.py",)),
+    "R8": ("statements and locks have bounds", ("tests/reliability/test_bounds.py", "tests/tasks/test_bounds.py")),
     "R11": (
         "random histories against a model",
         (
@@ -71,6 +76,14 @@ ROWS: Mapping[str, tuple[str, Sequence[str]]] = {
             "tests/collections/test_model.py",
             "tests/booklists/test_order.py",
             "tests/search/test_histories.py",
+        ),
+    ),
+    "R12": (
+        "many change one thing at once",
+        (
+            "tests/reliability/test_concurrent_changes.py",
+            "tests/booklists/test_order.py",
+            "tests/labels/test_labelling.py",
         ),
     ),
     "R13": (
@@ -82,13 +95,20 @@ ROWS: Mapping[str, tuple[str, Sequence[str]]] = {
             "tests/sign_in/test_google_is_away.py",
         ),
     ),
-    "R12": (
-        "many change one thing at once",
+    "P4": (
+        "data leaves only where it is declared",
         (
-            "tests/reliability/test_concurrent_changes.py",
-            "tests/booklists/test_order.py",
-            "tests/labels/test_labelling.py",
+            "tests/webhooks/test_what_leaves.py",
+            "tests/hydration/test_hydrating.py",
+            "tests/labelling/test_language_model.py",
+            "tests/messages/test_transports.py",
+            "tests/messages/test_writing.py",
+            "tests/adapters/test_egress.py",
         ),
+    ),
+    "P5": (
+        "logs hold no personal data",
+        ("tests/webhooks/test_what_leaves.py", "tests/api/test_canaries.py", "tests/core/test_log.py"),
     ),
 }
 
