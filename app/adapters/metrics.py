@@ -27,9 +27,10 @@ class Metrics:
         self._seconds = Histogram(
             "wriveted_request_seconds", "How long they took.", by_route, registry=self._registry, buckets=BUCKETS
         )
-        self._gauges = {
-            each.name: Gauge(each.name, each.help, each.labels, registry=self._registry) for each in measures
-        }
+        self._gauges = [
+            [Gauge(name, says, each.labels, registry=self._registry) for name, says in each.gauges.items()]
+            for each in measures
+        ]
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         self._requests.labels(method, route, str(status)).inc()
@@ -40,11 +41,11 @@ class Metrics:
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
         rows = [await self._rows(each) for each in self._measures]
-        for measure, found in zip(self._measures, rows, strict=True):
-            gauge = self._gauges[measure.name]
-            gauge.clear()
-            for *labels, number in found:
-                gauge.labels(*labels).set(float(number))
+        for gauges, measure, found in zip(self._gauges, self._measures, rows, strict=True):
+            for place, gauge in enumerate(gauges, len(measure.labels)):
+                gauge.clear()
+                for row in found:
+                    gauge.labels(*row[: len(measure.labels)]).set(float(row[place]))
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
 
     async def _rows(self, measure: Measure) -> list[tuple[Any, ...]]:

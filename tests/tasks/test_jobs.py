@@ -31,6 +31,7 @@ from app.tasks.sweep import sweep
 from tests.booklists.lists import works
 from tests.collections.shelves import isbn, library
 from tests.search.definition import check
+from tests.tasks.measuring import measured
 from tests.world import World
 
 DAY = timedelta(days=1)
@@ -337,8 +338,3 @@ async def test_jobs_are_called_over_http_and_late_ones_are_measured(own: World) 
         routes = {sample.labels["route"] for sample in families["wriveted_requests"].samples}
         assert "/v1/jobs/{name}" in routes
         assert not any("retention" in route for route in routes)
-
-
-def measured(page: str, name: str, label: str) -> dict[str, float]:
-    families = {family.name: family for family in text_string_to_metric_families(page)}
-    return {sample.labels[label]: sample.value for sample in families[name].samples}
