@@ -3,19 +3,24 @@
 Every label is a template, a kind or a status: none names an account, a school or a child.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from app.core.db import Database
 from app.tasks.measures import Measure
 
+HERE = "127.0.0.1"
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+"""Those that are told apart: a caller who invents methods makes no series of numbers with each."""
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
 class Metrics:
     """Counts the requests of this process, and shows that beside what these measures find."""
 
-    def __init__(self, database: Database, measures: Sequence[Measure]) -> None:
+    def __init__(self, database: Database, measures: Sequence[Measure] = ()) -> None:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
         self._database, self._measures = database, measures
@@ -33,6 +38,7 @@ class Metrics:
         ]
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        method = method if method in METHODS else "other"
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 
@@ -47,6 +53,22 @@ class Metrics:
                 for row in found:
                     gauge.labels(*row[: len(measure.labels)]).set(float(row[place]))
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
+
+    @asynccontextmanager
+    async def shown_here(self, port: int) -> AsyncIterator[None]:
+        """Show what this process counts on a port of this machine's loopback, beside whatever it serves to others.
+
+        The database is not asked: measures are not part of it. Raises ``OSError`` where the port is taken.
+        """
+        from prometheus_client import start_http_server
+
+        server, thread = await asyncio.to_thread(start_http_server, port, HERE, self._registry)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(server.shutdown)
+            server.server_close()
+            thread.join()
 
     async def _rows(self, measure: Measure) -> list[tuple[Any, ...]]:
         async with self._database.transaction(reading=True) as transaction:
