@@ -28,7 +28,8 @@ from app.core.log import get_logger, request_id
 from app.core.schemas import Input
 from app.core.types import text_enum
 
-TELLING_SECONDS = 10.0
+TELLING_SECONDS = 50.0
+"""How long a commit's tasks may take to be told of: a little less than the sweep waits before it tells of them."""
 
 KINDS: "dict[str, type[Task]]" = {}
 """Every kind of task, by the name that its door has."""

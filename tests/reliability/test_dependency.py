@@ -1,10 +1,8 @@
 """The database is away: the API says so, stays alive, and works again by itself when the database is back."""
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,16 +10,15 @@ import httpx
 import psycopg
 import pytest
 
-from app.core import local, migrations
 from app.core.db import Database
 from app.core.security import Tokens
 from app.main import create_public_app
 from tests.collections.shelves import Library, copies, isbn, library
 from tests.conftest import settings_for
+from tests.reliability.restarting import Postgres, restartable
 from tests.world import HOUR, Client, World
 
 BACK_WITHIN = 5.0
-QUICK = {"fsync": "off"}
 
 
 @asynccontextmanager
@@ -56,44 +53,10 @@ async def ready_within(world: World, seconds: float) -> None:
             status = (await world.http.get("/readyz")).status_code
 
 
-class Postgres:
-    """A server of the test's own, that ends and starts again as the test says."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._stack = ExitStack()
-        self.start()
-
-    def start(self) -> None:
-        self._server = self._stack.enter_context(local.server(self._folder, QUICK))
-        self.url = self._server.url
-
-    def stop(self) -> None:
-        self._stack.close()
-
-    def kill(self) -> None:
-        """``kill -9``: what was committed has to be there all the same."""
-        assert self._server.process is not None
-        self._server.process.kill()
-        self._server.process.wait(10)
-        self._stack.close()
-
-
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    folder = Path(tempfile.mkdtemp(prefix="away-"))
-    folder.chmod(0o755)
-    server = Postgres(folder)
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("DATABASE_URL", server.url)
-            migrations.upgrade()
+    with restartable() as server:
         yield server
-    finally:
-        server.stop()
-        home = (folder / "postgres").resolve()
-        shutil.rmtree(folder)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 async def test_api_without_a_database_says_so(tmp_path: Path) -> None:
