@@ -34,7 +34,9 @@ from app.hydration.measures import MEASURES as OF_HYDRATION
 from app.labelling import tasks as labelling
 from app.labelling.labellers import Labellers
 from app.labelling.local import Local
+from app.labelling.measures import MEASURES as OF_LABELLING
 from app.messages import tasks as messages
+from app.messages.measures import MEASURES as OF_EMAIL
 from app.reactions import tasks as reactions
 from app.search.upkeep import keep_popularity, keep_search
 from app.tasks import tasks
@@ -43,6 +45,7 @@ from app.tasks.measures import MEASURES as OF_TASKS
 from app.tasks.retention import retain
 from app.tasks.sweep import sweep
 from app.webhooks import tasks as webhooks
+from app.webhooks.measures import MEASURES as OF_WEBHOOKS
 
 ROUTERS = (
     hydration.router,
@@ -61,7 +64,7 @@ JOBS: Mapping[str, Run] = {
     "stale-syncs": notice_stale_syncs,
 }
 """What does each job of the schedule."""
-MEASURES = (*OF_TASKS, *OF_HYDRATION)
+MEASURES = (*OF_TASKS, *OF_HYDRATION, *OF_LABELLING, *OF_EMAIL, *OF_WEBHOOKS)
 """What ``/metrics`` shows beside the requests; a domain that has something to measure adds it here."""
 
 

@@ -1,7 +1,7 @@
 """The public API: every domain's doors in one application. ``uvicorn app.main:app`` serves it."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from importlib.metadata import version
 
@@ -13,6 +13,7 @@ from app.adapters.book_data import book_data_providers
 from app.adapters.egress import Egress
 from app.adapters.firebase import Firebase
 from app.adapters.firebase_emulator import FirebaseEmulator
+from app.adapters.metrics import Metrics
 from app.adapters.queues import queue_of
 from app.audit import routes as audit
 from app.audit.refusals import record_refusal
@@ -89,12 +90,15 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
     identities = identity_verifier(settings)
     queue = queue_of(settings, own)
     egress = Egress(settings)
+    port = settings.metrics_port
+    metrics = None if port is None else Metrics(own)
     if database is None:
         own.queue = queue
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with nullcontext() if metrics is None or port is None else metrics.shown_here(port):
+            yield
         if identities is not None:
             await identities.close()
         await queue.close()
@@ -112,6 +116,7 @@ def create_public_app(settings: Settings, *, database: Database | None = None) -
         authenticate=authenticate,
         docs=True,
         lifespan=lifespan,
+        observe=None if metrics is None else metrics.observe,
     )
     app.webhooks = webhooks.told
     app.state.tokens = Tokens.of(settings)

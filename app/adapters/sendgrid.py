@@ -25,14 +25,15 @@ class SendGridRefused(Exception):
 class SendGrid:
     name = "sendgrid"
 
-    def __init__(self, outside: Outside, key: SecretStr) -> None:
+    def __init__(self, outside: Outside, key: SecretStr, url: str = SEND) -> None:
         self._outside = outside
         self._key = key
+        self._url = url
 
     async def send(self, letter: Letter) -> None:
         answer = await self._outside.request(
             "POST",
-            SEND,
+            self._url,
             headers={"Authorization": f"Bearer {self._key.get_secret_value()}", "Content-Type": "application/json"},
             content=msgspec.json.encode(mail_of(letter)),
             purpose="sendgrid",

@@ -1,5 +1,6 @@
 """Alerts in Slack: by our app (chat.postMessage) or by an incoming webhook, which has one channel for all."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -13,10 +14,19 @@ POST_MESSAGE = "https://slack.com/api/chat.postMessage"
 MOST_FIELDS = 10
 LONGEST_FIELD = 2_000
 LONGEST_TEXT = 3_000
+UNREADABLE = "unreadable"
+WORD = re.compile(r"[a-z_]{1,60}")
 
 
 class SlackRefused(Exception):
-    """Slack did not take a message: its status, or the word that it gives."""
+    """Slack did not take a message: its status, or the word that it gives, if it is one."""
+
+
+class Said(msgspec.Struct):
+    """What chat.postMessage answers, which is 200 whatever it says."""
+
+    ok: bool = False
+    error: str = ""
 
 
 class Slack:
@@ -28,18 +38,34 @@ class Slack:
         self._token = token
 
     async def tell(self, alert: Alert) -> None:
-        headers = {"Content-Type": "application/json; charset=utf-8"}
-        if self._token is not None:
+        headers, message = {"Content-Type": "application/json; charset=utf-8"}, message_of(alert)
+        if self._token is None:
+            del message["channel"]
+        else:
             headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
         answer = await self._outside.request(
-            "POST", self._url, headers=headers, content=msgspec.json.encode(message_of(alert)), purpose="slack"
+            "POST", self._url, headers=headers, content=msgspec.json.encode(message), purpose="slack"
         )
         if answer.status != 200:
             raise SlackRefused(f"status {answer.status}")
-        if self._token is not None:
-            said = msgspec.json.decode(answer.body)
-            if not said.get("ok"):
-                raise SlackRefused(str(said.get("error")))
+        fault = _fault_of_hook(answer.body) if self._token is None else _fault_of_app(answer.body)
+        if fault is not None:
+            raise SlackRefused(fault)
+
+
+def _fault_of_app(body: bytes) -> str | None:
+    try:
+        said = msgspec.json.decode(body, type=Said)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return UNREADABLE
+    if said.ok:
+        return None
+    return said.error if WORD.fullmatch(said.error) else UNREADABLE
+
+
+def _fault_of_hook(body: bytes) -> str | None:
+    """Its one good answer is a word."""
+    return None if body.strip() == b"ok" else UNREADABLE
 
 
 def slack_of(settings: Settings, outside: Outside) -> Slack | None:

@@ -31,5 +31,10 @@ ACTIONS = {
     "user.rights_changed": "a person's rights were changed",
     "user.type_changed": "a person's account became one of another kind",
     VIEWED: "somebody else than the child or a parent looked at a child's record",
+    "webhook.created": "a receiver was registered to be told of a school's events",
+    "webhook.deleted": "a webhook was deleted",
+    "webhook.rotated": "a webhook got a new secret to sign with",
+    "webhook.switched_off": "the system switched a webhook off, for its receiver is gone or has failed for days",
+    "webhook.updated": "a webhook was changed, such as its address, or switched off or on",
 }
 """In the order of the alphabet."""

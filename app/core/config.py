@@ -220,6 +220,12 @@ class Settings(BaseSettings):
     slack_webhook_url: Annotated[SecretStr | None, faults.held_to(faults.slack_faults)] = Field(
         None, description="An incoming webhook of Slack instead: all alerts go to its one channel."
     )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Of 127.0.0.1, where the public API's process shows its metrics; else nowhere.",
+    )
 
     max_body: Size = Field(ByteSize(256 * KIB), gt=0, le=16 * MIB, description="Largest body.")
     max_bulk_body: Size = Field(ByteSize(16 * MIB), gt=0, le=64 * MIB, description="Largest bulk body.")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.audit.service import note
 from app.core.db import driver_of
 from app.core.outbox import enqueue
 from app.core.sealing import Vault
@@ -89,7 +90,7 @@ async def _after_failure(
     since = webhook.failing_since or now
     is_gone = answer.status == GONE
     if webhook.is_active and (is_gone or (webhook.failures >= MOST_FAILURES and now - since >= FAILING_FOR)):
-        await _switch_off(session, webhook, REASONS[is_gone])
+        await _switch_off(session, webhook, is_gone=is_gone)
     if not webhook.is_active or work.task.attempt > len(SCHEDULE):
         delivery.state = DeliveryState.FAILED
         return
@@ -106,8 +107,9 @@ def _pause(attempt: int, answer: Answer) -> timedelta:
     return pause * (1 + SPREAD * random.random())  # noqa: S311  spreads load, and guards nothing
 
 
-async def _switch_off(session: AsyncSession, webhook: Webhook, reason: str) -> None:
+async def _switch_off(session: AsyncSession, webhook: Webhook, *, is_gone: bool) -> None:
     """Tell a receiver nothing more, and the school's admins by e-mail that it is so."""
+    reason = REASONS[is_gone]
     webhook.is_active, webhook.switched_off_reason = False, reason
     info = {"webhook_id": str(webhook.id), "failures": webhook.failures}
     record(
@@ -117,6 +119,15 @@ async def _switch_off(session: AsyncSession, webhook: Webhook, reason: str) -> N
         level=EventLevel.WARNING,
         school_id=webhook.school_id,
         info=info,
+    )
+    note(
+        session,
+        "webhook.switched_off",
+        account=None,
+        subject=f"webhook:{webhook.id}",
+        school_id=webhook.school_id,
+        gone=is_gone,
+        failures=webhook.failures,
     )
     told = {"host": urlsplit(webhook.url).hostname or "", "reason": reason}
     admins = await session.scalars(queries.admins_of(webhook.school_id))

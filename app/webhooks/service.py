@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.audit.service import note
 from app.core.account import Account
 from app.core.config import Settings
 from app.core.db import driver_of, transaction_of
@@ -101,6 +102,7 @@ async def create(
     session.add(webhook)
     await session.flush()
     _record(session, account, "Webhook created", webhook, events=webhook.events)
+    _note(session, account, "webhook.created", webhook, events=webhook.events)
     return WebhookCreatedResponse(**_shown(webhook, account).model_dump(), secret=secret)
 
 
@@ -125,6 +127,7 @@ async def update(session: AsyncSession, account: Account, webhook: Webhook, patc
     await session.refresh(webhook)
     if changed:
         _record(session, account, "Webhook updated", webhook, changed=changed)
+        _note(session, account, "webhook.updated", webhook, fields=changed)
     return _shown(webhook, account)
 
 
@@ -138,7 +141,9 @@ async def rotate(
     webhook.previous_until = datetime.now(UTC) + overlap if overlap else None
     await session.flush()
     await session.refresh(webhook)
-    _record(session, account, "Webhook secret rotated", webhook, overlap_hours=overlap / timedelta(hours=1))
+    hours = overlap / timedelta(hours=1)
+    _record(session, account, "Webhook secret rotated", webhook, overlap_hours=hours)
+    _note(session, account, "webhook.rotated", webhook, overlap_hours=hours)
     return WebhookCreatedResponse(**_shown(webhook, account).model_dump(), secret=secret)
 
 
@@ -146,6 +151,7 @@ async def remove(session: AsyncSession, account: Account, webhook: Webhook) -> N
     """Delete a webhook and its log; what is still to be delivered to it is not."""
     await session.execute(delete(Webhook).where(Webhook.id == webhook.id))
     _record(session, account, "Webhook deleted", webhook)
+    _note(session, account, "webhook.deleted", webhook)
 
 
 async def list_deliveries(
@@ -207,6 +213,10 @@ def _check_url(settings: Settings, url: str) -> None:
 def _record(session: AsyncSession, account: Account, title: str, webhook: Webhook, **info: Any) -> None:
     info |= {"webhook_id": str(webhook.id)}
     record(session, title, account=account, school_id=webhook.school_id, info=info)
+
+
+def _note(session: AsyncSession, account: Account, action: str, webhook: Webhook, **details: Any) -> None:
+    note(session, action, account=account, subject=f"webhook:{webhook.id}", school_id=webhook.school_id, **details)
 
 
 def _shown(webhook: Webhook, account: Account, include: Included = None) -> WebhookDetail:

@@ -25,6 +25,7 @@ from app.core.task_doors import Claimed, task_router
 from app.core.work import MOST_ATTEMPTS, Work
 from app.events.models import Event
 from app.events.service import record
+from tests.tasks.doing import calling
 from tests.world import World
 
 
@@ -78,9 +79,7 @@ def internal(settings: Settings, database: Database) -> FastAPI:
 
 @pytest_asyncio.fixture
 async def queue(internal: FastAPI, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    headers = {"Authorization": f"Bearer {LocalCallers(settings).sign()}"}
-    transport = httpx.ASGITransport(app=internal, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://internal", headers=headers) as client:
+    async with calling(internal, settings) as client:
         yield client
 
 

@@ -1,4 +1,4 @@
-"""The internal application, as it is served, behind a real socket."""
+"""The internal application, and the queue that calls it."""
 
 from collections.abc import AsyncIterator
 
@@ -7,10 +7,10 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
-from app.adapters.queue_callers import LocalCallers
 from app.core.config import Settings
 from app.core.db import Database
 from app.internal_api import create_internal_app
+from tests.tasks.doing import calling
 
 
 @pytest.fixture(scope="session")
@@ -20,8 +20,5 @@ def internal(settings: Settings, database: Database) -> FastAPI:
 
 @pytest_asyncio.fixture
 async def queue(internal: FastAPI, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """The queue's client: signs as the local deliverer does."""
-    headers = {"Authorization": f"Bearer {LocalCallers(settings).sign()}"}
-    transport = httpx.ASGITransport(app=internal, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://internal", headers=headers) as client:
+    async with calling(internal, settings) as client:
         yield client

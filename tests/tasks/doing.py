@@ -1,14 +1,27 @@
 """Has tasks done as the queue does: each by its door."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from uuid import UUID
 
 import httpx
+from fastapi import FastAPI
 from sqlalchemy import select
 
+from app.adapters.queue_callers import LocalCallers
+from app.core.config import Settings
 from app.core.outbox import TaskRow, TaskState
 from tests.world import World
+
+
+@asynccontextmanager
+async def calling(app: FastAPI, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """The queue's client of an application: signs as the local deliverer does."""
+    headers = {"Authorization": f"Bearer {LocalCallers(settings).sign()}"}
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://internal", headers=headers) as client:
+        yield client
 
 
 class Tasks:

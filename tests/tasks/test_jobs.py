@@ -6,14 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import psycopg
 import pytest
 import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import select, text
 
-from app.adapters.queue_callers import LocalCallers
 from app.collections.stale import notice_stale_syncs
 from app.core.db import Database
 from app.core.errors import Busy
@@ -31,6 +29,8 @@ from app.tasks.sweep import sweep
 from tests.booklists.lists import works
 from tests.collections.shelves import isbn, library
 from tests.search.definition import check
+from tests.tasks.doing import calling
+from tests.tasks.measuring import measured
 from tests.world import World
 
 DAY = timedelta(days=1)
@@ -318,9 +318,7 @@ async def test_upkeep_repairs_whatever_has_drifted(own: World) -> None:
 
 async def test_jobs_are_called_over_http_and_late_ones_are_measured(own: World) -> None:
     app = create_internal_app(own.database.settings, database=own.database)
-    headers = {"Authorization": f"Bearer {LocalCallers(own.database.settings).sign()}"}
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://internal", headers=headers) as client:
+    async with calling(app, own.database.settings) as client:
         before = measured((await client.get("/metrics")).text, "wriveted_job_late", "job")
         assert before == {job.name: 1.0 for job in SCHEDULE}
         for job in SCHEDULE:
@@ -337,8 +335,3 @@ async def test_jobs_are_called_over_http_and_late_ones_are_measured(own: World) 
         routes = {sample.labels["route"] for sample in families["wriveted_requests"].samples}
         assert "/v1/jobs/{name}" in routes
         assert not any("retention" in route for route in routes)
-
-
-def measured(page: str, name: str, label: str) -> dict[str, float]:
-    families = {family.name: family for family in text_string_to_metric_families(page)}
-    return {sample.labels[label]: sample.value for sample in families[name].samples}

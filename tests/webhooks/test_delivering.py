@@ -14,6 +14,7 @@ from app.core.sealing import Vault
 from app.schools.models import School
 from app.webhooks.models import Webhook
 from app.webhooks.sending import MOST_FAILURES, SCHEDULE
+from tests.audit.rows import rows
 from tests.books.catalogue import new_isbn
 from tests.messages.mail_server import MailServer
 from tests.tasks.doing import Tasks
@@ -299,6 +300,9 @@ async def test_webhook_that_fails_for_long_is_switched_off_and_the_school_told(
     assert found["is_active"] is not is_off
     (delivery,) = await deliveries(lms, webhook)
     assert delivery["state"] == ("failed" if is_off else "pending")
+    off = await rows(near, subject=f"webhook:{webhook['id']}", action="webhook.switched_off")
+    noted = [(None, school.wriveted_identifier, {"gone": status == 410, "failures": failures + 1})]
+    assert [(row.actor, row.school_id, row.details) for row in off] == (noted if is_off else [])
     await tasks.do("send-email")
     assert len(mail.to(recipient)) == is_off
     if is_off:

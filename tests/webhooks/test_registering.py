@@ -5,9 +5,11 @@ from uuid import uuid4
 
 import pytest
 
+from app.audit.models import Outcome
 from app.webhooks.service import MOST_AT_A_SCHOOL
 from tests.adapters.forbidden import urls
 from tests.api.operations import document
+from tests.audit.rows import actor_of, rows
 from tests.world import World
 
 GOOD = "https://library.example.com/huey-books?tenant=7"
@@ -103,6 +105,48 @@ async def test_rotation_without_overlap_leaves_one_secret(world: World) -> None:
     assert (await admin.post(path)).json()["previous_until"] is not None
     assert (await admin.post(path, json={"overlap_hours": 0})).json()["previous_until"] is None
     assert (await admin.post(path, json={"overlap_hours": 169})).status_code == 422
+
+
+async def test_change_of_a_webhook_is_on_record_without_its_address_or_secret(world: World) -> None:
+    school = await world.school()
+    admin, lms = await world.school_admin(school), await world.lms(school)
+    made = (await lms.post("/webhook", json=body(school))).json()
+    path = f"/webhook/{made['id']}"
+    for changes in ({"description": "Nightly"}, {"description": "Nightly"}, {"is_active": False, "url": f"{GOOD}&a=b"}):
+        assert (await admin.patch(path, json=changes)).status_code == 200
+    rotated = (await admin.post(f"{path}/rotate-secret", json={"overlap_hours": 2})).json()
+    assert (await admin.delete(path)).status_code == 204
+    found = await rows(world, subject=f"webhook:{made['id']}")
+    assert [(row.action, row.actor, row.details) for row in found] == [
+        ("webhook.created", actor_of(lms, "service_account"), {"events": ["school.updated"]}),
+        ("webhook.updated", actor_of(admin), {"fields": ["description"]}),
+        ("webhook.updated", actor_of(admin), {"fields": ["is_active", "url"]}),
+        ("webhook.rotated", actor_of(admin), {"overlap_hours": 2.0}),
+        ("webhook.deleted", actor_of(admin), {}),
+    ]
+    assert {row.school_id for row in found} == {school.wriveted_identifier}
+    assert all(row.outcome is Outcome.DONE and row.request_id for row in found)
+    said = str([row.details for row in found])
+    assert not any(told in said for told in ("library.example.com", made["secret"], rotated["secret"]))
+
+
+async def test_change_of_a_webhook_that_is_refused_leaves_no_row_of_a_deed(world: World) -> None:
+    school = await world.school()
+    admin, other = await world.school_admin(school), await world.school_admin(await world.school())
+    made = (await admin.post("/webhook", json=body(school))).json()
+    path, key = f"/webhook/{made['id']}", {"Idempotency-Key": uuid4().hex}
+    assert (await admin.patch(path, json={"url": "https://127.0.0.1/"})).status_code == 422
+    assert (await admin.patch(path, json={"url": GOOD, "events": None})).status_code == 422
+    assert (await admin.post("/webhook", json=body(school, url="http://a.example/"))).status_code == 422
+    for refused in (other.patch(path, json={"url": GOOD}), other.post(f"{path}/rotate-secret"), other.delete(path)):
+        assert (await refused).status_code == 403
+    again = [await admin.post("/webhook", json=body(school), headers=key) for _ in range(2)]
+    assert again[0].json() == again[1].json()
+    for id_ in (made["id"], again[0].json()["id"]):
+        done = await rows(world, subject=f"webhook:{id_}", outcome=Outcome.DONE)
+        assert [row.action for row in done] == ["webhook.created"]
+    assert len(await rows(world, actor=actor_of(admin), outcome=Outcome.DONE)) == 2
+    assert len(await rows(world, subject=f"webhook:{made['id']}", actor=actor_of(other))) == 3
 
 
 def test_document_describes_what_receivers_are_sent() -> None:
