@@ -209,13 +209,6 @@ class PreconditionFailed(Problem):
     advice = "Read the resource again, apply your change to the new state, and send it with the new ETag."
 
 
-class PreconditionRequired(Problem):
-    status = 428
-    code = "precondition_required"
-    title = "This change needs If-Match"
-    advice = "Read the resource and send its ETag as `If-Match`."
-
-
 class TooLarge(Problem):
     status = 413
     code = "body_too_large"

@@ -1,11 +1,12 @@
 """Shapes of labels."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
+from app.books.additions.schemas import IsbnAsSent
 from app.core.outbox import Task
 from app.core.schemas import IdText, Input, JsonObject, Schema
 from app.labels.models import LabelOrigin, RecommendStatus
@@ -14,7 +15,6 @@ MAX_KEYS = 20
 MOST_WORKS = 500
 Key = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
 Age = Annotated[int, Field(ge=0, le=130)]
-IsbnAsSent = Annotated[Any, WithJsonSchema({"type": ["string", "integer"], "description": "An ISBN in any form."})]
 
 
 class KnownAndTaggedEditionCounts(Schema):
