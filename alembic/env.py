@@ -3,7 +3,7 @@
 import os
 from typing import Any, Literal
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import NullPool, create_engine, make_url, text
 
 from alembic import context
 from app.core.types import IsbnColumn
@@ -20,7 +20,8 @@ def render_item(kind: str, item: Any, _: Any) -> str | Literal[False]:
 
 
 def run() -> None:
-    engine = create_engine(make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg"))
+    url = make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg")
+    engine = create_engine(url, poolclass=NullPool)  # nothing stays open, also where a migration fails
     with engine.connect() as connection:
         context.configure(
             connection=connection,
@@ -34,7 +35,6 @@ def run() -> None:
             connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
             connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
             context.run_migrations()
-    engine.dispose()
 
 
 run()
