@@ -33,6 +33,7 @@ from app.hydration.measures import MEASURES as OF_HYDRATION
 from app.labelling import tasks as labelling
 from app.labelling.labellers import Labellers
 from app.labelling.local import Local
+from app.labelling.review import keep_reviews
 from app.messages import tasks as messages
 from app.reactions import tasks as reactions
 from app.search.upkeep import keep_popularity, keep_search
@@ -57,6 +58,7 @@ JOBS: Mapping[str, Run] = {
     "retention": retain,
     "search-upkeep": keep_search,
     "popularity-upkeep": keep_popularity,
+    "review-upkeep": keep_reviews,
     "stale-syncs": notice_stale_syncs,
 }
 """What does each job of the schedule."""
