@@ -35,6 +35,7 @@ from app.labelling import tasks as labelling
 from app.labelling.labellers import Labellers
 from app.labelling.local import Local
 from app.labelling.measures import MEASURES as OF_LABELLING
+from app.labelling.review import keep_reviews
 from app.messages import tasks as messages
 from app.messages.measures import MEASURES as OF_EMAIL
 from app.reactions import tasks as reactions
@@ -61,6 +62,7 @@ JOBS: Mapping[str, Run] = {
     "retention": retain,
     "search-upkeep": keep_search,
     "popularity-upkeep": keep_popularity,
+    "review-upkeep": keep_reviews,
     "stale-syncs": notice_stale_syncs,
 }
 """What does each job of the schedule."""

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 
 from app.core.config import Settings
 from app.core.local import cluster, create_database
-from bench import bulk, delivery, doors, lists, looking, starting, upkeep
+from bench import bulk, delivery, doors, lists, looking, reviewing, starting, upkeep
 from bench.bulk import Workbench
 from bench.report import Report
 from bench.servers import settings_on
 from bench.world import World, build
 
-TARGETS = ("T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "T12", "T13", "T14", "T15", "T16")
+TARGETS = tuple(f"T{number}" for number in range(1, 18))
 WINDOW = 1.5  # seconds for each round of a request or statement
 SERVER = {"shared_buffers": "512MB", "max_wal_size": "4GB", "autovacuum": "off"}
 """A large enough cache, and no housekeeping in the middle of a measurement; every commit still reaches the disk."""
@@ -64,6 +64,9 @@ async def _measure(report: Report, world: World, settings: Settings, wanted: fro
     if "T9" in wanted:
         with _told("pages"):
             await lists.measure_pages(report, world, settings, rounds)
+    if "T17" in wanted:
+        with _told("review queue"):
+            await reviewing.measure(report, settings, rounds)
     if wanted & {"T14", "T15", "T16"}:
         with _told("tasks"):
             await delivery.measure(report, settings, rounds)

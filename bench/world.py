@@ -28,6 +28,7 @@ SMALLEST_CATALOGUE = 200_000
 ACCOUNTS = 8
 SCHOOLS_OF_AN_ACCOUNT = 8
 SYLLABLES = [f"{onset}{rime}" for onset in ("k", "m", "t", "br", "sh", "v", "") for rime in ("a", "en", "or", "ui")]
+ORIGINS = ("HUMAN", "GPT4", "NIELSEN_CBMC", "PREDICTED_NIELSEN", "RULES", None, "HUMAN")
 DAY = timedelta(days=1)
 
 Row = Sequence[object]
@@ -93,6 +94,7 @@ def build(settings: Settings, scale: float) -> World:
         _fill_labels(connection, sizes, chance)
         tokens = _fill_accounts(connection, settings, schools, chance)
         connection.execute("SET session_replication_role = origin")
+        connection.execute("INSERT INTO label_reviews (work_id) SELECT id FROM works")
         connection.execute("ANALYZE")
         connection.execute("SELECT rebuild_projections()")
     refresh(settings, "works", "editions", "authors", "author_works", "schools", "collections", "collection_items")
@@ -212,9 +214,13 @@ def _fill_labels(connection: psycopg.Connection[Row], sizes: Sizes, chance: rand
         for number in range(1, sizes.labelsets + 1):
             youngest = chance.randrange(3, 12)
             status = "GOOD" if chance.random() < 0.8 else "BAD_BORING"
-            yield number, number, youngest, youngest + 4, "A book that children like.", status
+            said = [ORIGINS[number * group % len(ORIGINS)] for group in (1, 2, 3, 4)]
+            yield number, number, youngest, youngest + 4, "A book that children like.", status, *said
 
-    columns = "id, work_id, min_age, max_age, huey_summary, recommend_status"
+    columns = (
+        "id, work_id, min_age, max_age, huey_summary, recommend_status, "
+        "hue_origin, age_origin, reading_ability_origin, summary_origin"
+    )
     _copy(connection, "labelsets", columns, labels())
     connection.execute(
         """INSERT INTO labelset_hues (labelset_id, ordinal, hue_id)

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from pydantic import ValidationError
 
-from app.adapters.provider_answers import fetch, genres, json_object, listed
+from app.adapters.provider_answers import fetch, genres, json_object, listed, siblings
 from app.books.schemas import EditionCreateIn, EditionInfo
 from app.core.config import Settings
 from app.core.isbn import understand
@@ -44,6 +44,7 @@ class GoogleBooks:
         try:
             return EditionCreateIn(
                 isbn=isbn,
+                other_isbns=siblings(isbn, _isbns(volume)),
                 title=text.heading(volume.get("title")),
                 subtitle=text.heading(volume.get("subtitle")),
                 authors=[person for person in people if person is not None],
@@ -67,8 +68,12 @@ def _volume(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _is_about(isbn: str, volume: Mapping[str, Any]) -> bool:
     """Whether a volume has the ISBN: the search finds books that only mention it, too."""
-    told = [each.get("identifier") for each in listed(volume.get("industryIdentifiers")) if isinstance(each, dict)]
-    return int(isbn) in {understand(each).isbn for each in told}
+    return int(isbn) in {understand(each).isbn for each in _isbns(volume)}
+
+
+def _isbns(volume: Mapping[str, Any]) -> list[Any]:
+    told = [each for each in listed(volume.get("industryIdentifiers")) if isinstance(each, dict)]
+    return [each.get("identifier") for each in told if str(each.get("type", "")).startswith("ISBN_")]
 
 
 def _cover(links: object) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app.adapters.provider_answers import fetch, genres, json_object, listed
+from app.adapters.provider_answers import fetch, genres, json_object, listed, siblings
 from app.books.schemas import EditionCreateIn, EditionInfo
 from app.core.config import Settings
 from app.core.isbn import understand
@@ -45,6 +45,7 @@ class OpenLibrary:
         try:
             return EditionCreateIn(
                 isbn=isbn,
+                other_isbns=siblings(isbn, _isbns(details)),
                 title=text.heading(details.get("title")),
                 subtitle=text.heading(details.get("subtitle")),
                 series_name=series,
@@ -73,8 +74,13 @@ class OpenLibrary:
 
 def _is_about(isbn: str, details: Mapping[str, Any]) -> bool:
     """Whether a record has the ISBN; one that names none is taken at its word."""
-    told = [*listed(details.get("isbn_13")), *listed(details.get("isbn_10"))]
+    told = _isbns(details)
     return not told or int(isbn) in {understand(each).isbn for each in told}
+
+
+def _isbns(details: Mapping[str, Any]) -> list[Any]:
+    """All that a record names: a librarian puts the hardback and the paperback in one."""
+    return [*listed(details.get("isbn_13")), *listed(details.get("isbn_10"))]
 
 
 def _first(value: object) -> object:

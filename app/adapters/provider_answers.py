@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from app.books.schemas import Genre, GenreSource
+from app.books.schemas import MAX_OTHER_ISBNS, Genre, GenreSource
+from app.core.isbn import display, understand
 from app.core.outside import NoAnswer, NotAllowed, Outside
 from app.hydration import text
 from app.hydration.providers import ProviderBusy, ProviderFailed, Unreadable
@@ -51,3 +52,10 @@ def genres(value: object) -> list[Genre]:
     """The first subjects that are text, as genres of no code list."""
     names = (text.clean(each, 200) for each in listed(value)[:MOST_GENRES])
     return [Genre(name=name, source=GenreSource.OTHER) for name in names if name is not None]
+
+
+def siblings(isbn: str, told: list[Any]) -> list[str]:
+    """The other editions that a record names beside this one: those that are plain ISBNs."""
+    found = (understand(each) for each in told)
+    others = {display(each.isbn): None for each in found if each.isbn is not None and each.code is None}
+    return [other for other in others if other != isbn][:MAX_OTHER_ISBNS]

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.books import queries
 from app.books.additions.plan import ANOTHER_BOOK
 from app.books.additions.report import Report, report_on
-from app.books.additions.rows import Addition, Batch, addition_of, forbidden_fields
+from app.books.additions.rows import Batch, addition_of, forbidden_fields
 from app.books.additions.statements import add
 from app.books.briefs import Heading, shown_heading
 from app.books.lookups import look_up
@@ -142,7 +142,7 @@ async def fill_editions(session: AsyncSession, told: Sequence[EditionCreateIn]) 
 
     The works of those that were taken for the book that was told of, by ISBN.
     """
-    additions = [Addition(row, int(data.isbn), (), data) for row, data in enumerate(told)]
+    additions = [addition_of(data, row, is_hearsay=True) for row, data in enumerate(told)]
     outcomes, _ = await add(session, additions)
     meant = [
         each.isbn

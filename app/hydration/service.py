@@ -170,6 +170,7 @@ def _shown(findings: Findings, isbn: str) -> HydratedBookData:
     }
     return HydratedBookData(
         isbn=isbn,
+        other_isbns=data.other_isbns or [],
         title=data.title,
         leading_article=data.leading_article,
         subtitle=data.subtitle,

@@ -1,4 +1,4 @@
-"""What labellers did: for the money, for how sure they were, and for what they could not do."""
+"""What labellers did: for the money, for how sure they were, and for what they could not do; and what is to review."""
 
 import enum
 from datetime import datetime
@@ -6,7 +6,19 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, Numeric, String, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    Identity,
+    Index,
+    Numeric,
+    SmallInteger,
+    String,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.acl import Acl, All, Allow
@@ -46,3 +58,27 @@ class LabellingRun(Base):
     """From 0 to 1 for each group of labels that was said; None where none was."""
 
     __acl__ = Acl((Allow, "role:admin", All))
+
+
+class LabelReview(Base):
+    """How much it matters that a person looks at a work's labels: how many libraries hold it, times ``doubt``.
+
+    Doubt is the sum, rounded up, of what each group is worth (hues 40, age 30, reading ability 20, summary 10) times
+    how unsure it is, from 0 to 1: 1 where it is missing or the labels were found wrong, 0 where they were found right
+    or a person said it, what its labeller's latest run said of it, or what `label_doubts` has for its origin.
+
+    Triggers keep doubt, in the transaction that changes it (alembic/versions/20261204_review.py). Holders are as
+    `review.keep_reviews` last counted them: kept at once they would be an index entry for each book of each sync.
+    """
+
+    __tablename__ = "label_reviews"
+    __table_args__ = (
+        CheckConstraint("doubt BETWEEN 0 AND 100", name="doubt_is_of_a_hundred"),
+        Index("ix_label_reviews_turn_work_id", "turn", "work_id", postgresql_where=text("turn < 0")),
+    )
+
+    work_id: Mapped[int] = mapped_column(ForeignKey("works.id", ondelete="CASCADE"), primary_key=True)
+    holders: Mapped[int] = mapped_column(server_default="0")
+    doubt: Mapped[int] = mapped_column(SmallInteger, server_default="100")
+    turn: Mapped[int] = mapped_column(BigInteger, Computed("-holders::bigint * doubt", persisted=True))
+    """Below zero, so that the work that matters most comes first, and among equals the lower id."""

@@ -42,42 +42,37 @@ SELECT at::date, labeller, model, count(*), sum(input_tokens)::bigint, sum(outpu
 """
 
 TO_REVIEW = """
-WITH latest AS (
-    SELECT DISTINCT ON (work_id) work_id, (certainty ->> 'hues')::float AS hues, (certainty ->> 'age')::float AS age,
-           (certainty ->> 'reading_ability')::float AS reading_ability, NULL::float AS summary
-      FROM labelling_runs WHERE certainty IS NOT NULL ORDER BY work_id, id DESC
-), held AS (
-    SELECT h.work_id, h.holders, l.checked, r.hues AS sure_of_hues, r.age AS sure_of_age,
-           r.reading_ability AS sure_of_reading_ability, r.summary AS sure_of_summary,
-           CASE WHEN w.hues <> 0 THEN l.hue_origin END AS hues,
-           CASE WHEN l.min_age IS NOT NULL OR l.max_age IS NOT NULL THEN l.age_origin END AS age,
-           CASE WHEN w.abilities <> 0 THEN l.reading_ability_origin END AS reading_ability,
-           CASE WHEN l.huey_summary IS NOT NULL THEN l.summary_origin END AS summary
-      FROM work_holders h
-      LEFT JOIN labelsets l ON l.work_id = h.work_id
-      LEFT JOIN work_labels w ON w.work_id = h.work_id
-      LEFT JOIN latest r ON r.work_id = h.work_id
-     WHERE h.holders > 0
-), doubted AS (
-    SELECT work_id, holders, checked, hues IS NULL AS no_hues, age IS NULL AS no_age,
-           reading_ability IS NULL AS no_reading_ability, summary IS NULL AS no_summary,
-           {hues} AS hues, {age} AS age, {reading_ability} AS reading_ability, {summary} AS summary
-      FROM held
-), weighed AS (
-    SELECT *, ceil({sum})::int AS doubt FROM doubted
-), page AS (
-    SELECT *, holders::bigint * doubt AS weight FROM weighed
-     WHERE doubt > 0
-       AND (%(weight)s::bigint IS NULL
-            OR (-holders::bigint * doubt, work_id) > (-%(weight)s::bigint, %(after)s::int))
-     ORDER BY holders::bigint * doubt DESC, work_id OFFSET %(skip)s LIMIT %(limit)s
+WITH page AS MATERIALIZED (
+    SELECT work_id, holders, turn FROM label_reviews
+     WHERE turn < 0 AND (turn, work_id) > (%(turn)s, %(after)s)
+     ORDER BY turn, work_id OFFSET %(skip)s LIMIT %(limit)s
 )
-SELECT p.work_id, concat_ws(' ', w.leading_article, w.title), p.holders,
-       array_remove(ARRAY[{missing}], NULL), array_remove(ARRAY[{unsure}], NULL), p.doubt, p.weight, p.checked
-  FROM page p JOIN works w ON w.id = p.work_id ORDER BY p.weight DESC, p.work_id
+SELECT p.work_id, concat_ws(' ', w.leading_article, w.title), p.holders, d.missing, d.unsure, d.doubt, -p.turn,
+       d.checked
+  FROM page p JOIN works w ON w.id = p.work_id
+  JOIN label_doubts(ARRAY(SELECT work_id FROM page)) d ON d.work_id = p.work_id
+ ORDER BY p.turn, p.work_id
 """
-"""Held works by how much it matters that a person looks at their labels; `review` says how much each group does."""
-DOUBT = """CASE WHEN {group} IS NULL THEN 1 WHEN checked THEN 0 WHEN NOT checked THEN 1
-                WHEN {group} IN ({judging}) THEN 1 - coalesce(sure_of_{group}, {unknown})
-                ELSE CASE {group} {doubts} ELSE 1 END END"""
-"""How unsure a group is, from 0 to 1."""
+"""Held works by how much it matters that a person looks at their labels."""
+
+WORK_IDS = "SELECT id FROM works WHERE id > %(after)s ORDER BY id LIMIT %(number)s"
+NOT_REVIEWED = """
+INSERT INTO label_reviews (work_id)
+SELECT id FROM unnest(%(ids)s::int[]) AS id WHERE NOT EXISTS (SELECT FROM label_reviews WHERE work_id = id)
+ON CONFLICT DO NOTHING
+"""
+FREE = """
+SELECT work_id FROM label_reviews WHERE work_id = ANY(%(ids)s::int[]) ORDER BY work_id FOR NO KEY UPDATE SKIP LOCKED
+"""
+"""Those that nobody is labelling: who is labels them anew."""
+KEEP = """
+WITH meant AS (
+    SELECT h.work_id, h.holders, d.doubt, r.holders <> h.holders AS moved, r.doubt <> d.doubt AS drifted
+      FROM label_doubts(%(ids)s::int[]) d JOIN work_holders h USING (work_id) JOIN label_reviews r USING (work_id)
+), kept AS (
+    UPDATE label_reviews r SET holders = m.holders, doubt = m.doubt
+      FROM meant m WHERE r.work_id = m.work_id AND (moved OR drifted)
+)
+SELECT count(*) FILTER (WHERE moved), count(*) FILTER (WHERE drifted) FROM meant
+"""
+"""Their holders and doubts as they are now; how many of each had not been kept so."""

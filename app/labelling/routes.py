@@ -42,7 +42,7 @@ async def generate_many(caller: Labeller, once: Idempotent, works: WorkIds, sess
 async def review(caller: Labeller, page: Pages, session: Session) -> Page[WorkToReview]:
     """The works whose labels a person should look at, those first where it matters most: many libraries hold them, and
     labels are missing, were found wrong, or were said by a program that is not sure. `PATCH /v1/work/{work_id}` with
-    `checked` takes a work out.
+    `checked` takes a work out at once; libraries are counted every hour.
     """
     works = await to_review(session, after=page.after, skip=page.skip, limit=page.limit)
     page.offer_next(len(works), (works[-1].weight, int(works[-1].work_id)) if works else None)

@@ -135,7 +135,7 @@ class WorkToReview(Schema):
 
     work_id: IdText
     title: str
-    libraries: int = Field(description="Libraries that hold it.")
+    libraries: int = Field(description="Libraries that hold it, as last counted: they are every hour.")
     missing: list[LabelGroup] = Field(description="Groups of labels that it has not.")
     unsure: list[LabelGroup] = Field(description="Groups that no person has said or checked.")
     doubt: int = Field(description="From 1 to 100: how much is missing or unsure, by how much each group matters.")

@@ -35,6 +35,7 @@ SCHEDULE = (
     Job("retention", every=DAY, tolerance=12 * HOUR, longest=30 * MINUTE),
     Job("search-upkeep", every=DAY, tolerance=12 * HOUR, longest=30 * MINUTE),
     Job("popularity-upkeep", every=DAY, tolerance=12 * HOUR, longest=30 * MINUTE),
+    Job("review-upkeep", every=HOUR, tolerance=HOUR, longest=30 * MINUTE),
     Job("stale-syncs", every=DAY, tolerance=12 * HOUR, longest=10 * MINUTE),
 )
 Run: TypeAlias = Callable[[Database], Awaitable[Mapping[str, int]]]

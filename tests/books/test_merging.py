@@ -29,8 +29,8 @@ async def undone(client: Client, merge: Json) -> Json:
     return report
 
 
-DERIVED = {"work_search", "work_holders", "work_labels"}
-"""What triggers keep moves by itself (app/search/models.py)."""
+DERIVED = {"work_search", "work_holders", "work_labels", "label_reviews"}
+"""What triggers keep moves by itself (app/search/models.py, app/labelling/models.py)."""
 
 
 def test_every_reference_to_works_and_authors_is_moved() -> None:

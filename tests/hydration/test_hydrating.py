@@ -149,6 +149,40 @@ async def test_editions_of_one_work_come_together(lab: Lab) -> None:
     assert len(works) == 1
 
 
+async def test_other_editions_come_along_and_none_is_taken_from_anybody(lab: Lab) -> None:
+    told, new, bare, theirs, taken_away = (new_isbn() for _ in range(5))
+    admin = await lab.world.admin()
+    named = [told, new, bare, theirs, taken_away]
+    lab.twins.nielsen.shelf[told] = nielsen_record(told, TL="The Witches")
+    lab.twins.open_library.shelf[told] = open_library_record(told, title="The Witches", isbn_13=named)
+    other = {"isbn": theirs, "title": "Die Hexen", "authors": [author("Anders", "Hans")], "hydrated": True}
+    assert (await admin.post("/edition", json=other)).status_code == 200
+    assert (await admin.post("/edition", json={**other, "isbn": taken_away, "hydrated": False})).status_code == 200
+    assert (await admin.patch(f"/edition/{taken_away}", json={"work_id": None})).status_code == 200
+    assert (await admin.post("/editions", json=[{"isbn": bare}])).status_code == 200
+    kept = {isbn: (await admin.get(f"/edition/{isbn}")).json() for isbn in (theirs, taken_away)}
+    assert kept[taken_away]["work_id"] is None
+    assert (await admin.post("/edition", json={"isbn": told})).status_code == 200
+    assert set(await lab.deliver()) == {204}
+    work = (await admin.get(f"/edition/{told}")).json()["work_id"]
+    assert {each["isbn"] for each in (await admin.get(f"/work/{work}")).json()["editions"]} == {told, new, bare}
+    assert {isbn: (await admin.get(f"/edition/{isbn}")).json() for isbn in kept} == kept
+    assert (await admin.get(f"/hydrate/{told}", params={"use_cache": True})).json()["other_isbns"] == named[1:]
+
+
+async def test_a_book_comes_to_the_work_that_a_sibling_of_its_has(lab: Lab) -> None:
+    known, told = new_isbn(), new_isbn()
+    admin = await lab.world.admin()
+    first = {"isbn": known, "title": "Northern Lights", "authors": [author("Dahl", "Roald")], "hydrated": True}
+    work = (await admin.post("/edition", json=first)).json()["work_id"]
+    record = open_library_record(told, title="The Golden Compass", isbn_13=[told, known])
+    lab.twins.open_library.shelf[told] = record
+    assert (await admin.post("/edition", json={"isbn": told})).status_code == 200
+    assert set(await lab.deliver()) == {204}
+    found = (await admin.get(f"/edition/{told}")).json()
+    assert (found["work_id"], found["title"]) == (work, "The Golden Compass")
+
+
 async def test_a_repeated_delivery_asks_nobody_again_and_changes_nothing(lab: Lab) -> None:
     isbn, admin = new_isbn(), await lab.world.admin()
     lab.twins.nielsen.shelf[isbn] = nielsen_record(isbn)

@@ -97,6 +97,46 @@ def test_another_books_record_is_refused() -> None:
     assert by_open_library(isbn_13=None).title is not None, "a record that names no ISBN was found by it"
 
 
+PAPER, CLOTH = "9780439023481", "9780142410370"
+
+
+@pytest.mark.parametrize(
+    ("thirteen", "ten", "others"),
+    [
+        ([ISBN, PAPER], [], [PAPER]),
+        ([ISBN], ["0439023483"], [PAPER]),
+        ([ISBN, PAPER, CLOTH], ["0-439-02348-3"], [PAPER, CLOTH]),
+        ([CLOTH, PAPER], [ISBN], [CLOTH, PAPER]),
+        ([ISBN], ["0439023484", "439023483", "0439023483 (pbk.)", "4006381333931", None, {}], []),
+        ([ISBN], None, []),
+    ],
+)
+def test_a_record_that_names_several_isbns_names_other_editions(thirteen: Any, ten: Any, others: list[str]) -> None:
+    """Plain ones only: what would have to be guessed names no book of its own."""
+    assert by_open_library(isbn_13=thirteen, isbn_10=ten).other_isbns == others
+    told = [{"type": "ISBN_13", "identifier": each} for each in thirteen]
+    told += [{"type": "ISBN_10", "identifier": each} for each in ten or ()]
+    told.append({"type": "OTHER", "identifier": "9780306406157"})
+    assert by_google(industryIdentifiers=told).other_isbns == others
+
+
+def test_a_record_cannot_name_more_editions_than_anybody() -> None:
+    assert len(by_open_library(isbn_13=[ISBN, *(new_isbn() for _ in range(250))]).other_isbns or ()) == 200
+
+
+@pytest.mark.parametrize(("flag", "kept"), [("Y", True), ("N", False), ("", None), ("?", None)])
+def test_a_picture_of_nielsens_is_told_and_another_shown(flag: str, kept: bool | None) -> None:
+    findings = Findings()
+    findings.take(NIELSEN, ISBN, nielsen_record(ISBN, IMAGFLAG=flag))
+    assert findings.editions[ISBN].cover_url is None
+    assert findings.lacks(ISBN), "Nielsen's own has no address that could be shown to anybody"
+    findings.take(OPEN_LIBRARY, ISBN, open_library_record(ISBN))
+    edition = findings.editions[ISBN]
+    assert edition.info is not None
+    assert edition.info.image_flag is kept
+    assert edition.cover_url == "https://covers.openlibrary.org/b/id/8739161-L.jpg"
+
+
 def test_the_first_word_counts_and_the_next_fill_its_gaps() -> None:
     findings = Findings()
     findings.take(NIELSEN, ISBN, nielsen_record(ISBN, ICKN2="", CNF2="", ICFN2="", LA=""))

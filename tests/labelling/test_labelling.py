@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from app.core.config import Settings
 from app.core.outbox import TaskRow, TaskState
 from app.labelling import commands
+from app.labelling.review import keep_reviews
 from tests.books.catalogue import one
 from tests.books.shelves import events_about, work_shown
 from tests.labelling.labelling import Deliver, a_work, runs_of
@@ -188,6 +189,7 @@ async def test_the_queue_is_ordered_by_libraries_times_doubt(world: World, deliv
     ]
     for work, libraries in ((bare, 2), (unsure, 2), (said, 3), (wrong, 3), (right, 3)):
         await hold(world, work["isbn"], libraries=libraries)
+    await keep_reviews(world.database)
     await deliver(unsure["id"], wrong["id"], right["id"], alone["id"])
     human = {
         "hue_primary_key": "hue05_funny_comic",

@@ -75,7 +75,7 @@ def _outcome(catalogue: Catalogue, addition: Addition, data: EditionData, is_new
     added = [
         *_fill(edition, data),
         *_draw(catalogue, edition, data),
-        *_relate(catalogue, edition, addition.others, data),
+        *_relate(catalogue, edition, addition, data),
     ]
     if added:
         catalogue.changed[edition.isbn] = edition
@@ -158,9 +158,12 @@ def _draw(catalogue: Catalogue, edition: KnownEdition, data: EditionData) -> Ite
         yield "illustrators"
 
 
-def _relate(catalogue: Catalogue, edition: KnownEdition, relatives: Iterable[int], data: EditionData) -> Iterator[str]:
-    """Give the edition a work, the work authors, and its other editions the same work, as far as they have none."""
-    others = [catalogue.editions[isbn] for isbn in relatives]
+def _relate(catalogue: Catalogue, edition: KnownEdition, addition: Addition, data: EditionData) -> Iterator[str]:
+    """Give the edition a work, the work authors, and its other editions the same work, as far as they have none.
+
+    One that has a title has had a work, which somebody took away: hearsay does not give it another.
+    """
+    others = [catalogue.editions[isbn] for isbn in addition.others]
     if edition.work is None:
         edition.work = _work_for(catalogue, edition, others, data)
         if edition.work is not None:
@@ -173,7 +176,11 @@ def _relate(catalogue: Catalogue, edition: KnownEdition, relatives: Iterable[int
         yield "authors"
     if edition.series_number is not None:
         work.series_numbers.add(edition.series_number)
-    lonely = [other for other in others if other.work is None and not other.hydrated]
+    lonely = [
+        other
+        for other in others
+        if other.work is None and not other.hydrated and not (addition.is_hearsay and other.edition_title is not None)
+    ]
     for other in lonely:
         other.work = work
         catalogue.changed[other.isbn] = other

@@ -26,6 +26,8 @@ class Addition(NamedTuple):
     isbn: int
     others: tuple[int, ...] = ()
     data: EditionData | None = None
+    is_hearsay: bool = False
+    """By somebody who was asked about the book: what a person said or undid weighs more."""
 
     @property
     def isbns(self) -> tuple[int, ...]:
@@ -60,10 +62,10 @@ class Batch:
     """ISBNs as they were sent, where they were not plain."""
 
 
-def addition_of(data: EditionCreateIn) -> Addition:
+def addition_of(data: EditionCreateIn, row: int = 0, *, is_hearsay: bool = False) -> Addition:
     """What a single, valid request adds."""
     isbn, others = int(data.isbn), map(int, data.other_isbns or ())
-    return Addition(0, isbn, _relatives(isbn, others), data)
+    return Addition(row, isbn, _relatives(isbn, others), data, is_hearsay)
 
 
 def forbidden_fields(data: EditionData, *, is_admin: bool) -> list[FieldError]:
