@@ -21,6 +21,7 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.core.outbox import TaskRow
 from app.events.models import Event, EventLevel
+from app.labelling.review import keep_reviews
 from app.main import create_public_app
 from app.messages.models import Suppression, SuppressionReason
 from app.sign_in.models import SignInSession
@@ -156,6 +157,7 @@ async def add_unlabelled(library: Library) -> None:
     assert (await library.admin.post("/edition", json={"isbn": isbn, "title": f"Work {isbn}"})).status_code == 200
     body = {"items": [{"isbn": isbn}]}
     assert (await library.admin.patch(f"/collection/{library.collection}", json=body)).status_code == 200
+    await keep_reviews(library.world.database)
 
 
 async def add_task(library: Library) -> None:
