@@ -5,6 +5,7 @@ get the book a wrong label: the model has no tools, and its answer is text that 
 """
 
 import asyncio
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -26,7 +27,9 @@ MOST_ANSWERS = 3
 LONGEST_SECONDS = 60.0
 """For all answers about a book: with `BEGINNING` in the service, less than the task's deadline."""
 MOST_TOKENS = 2_000
-MOST_FAULTS = 10
+MOST_FAULTS, LONGEST_FAULTS = 10, 2_000
+ROUND = 200
+"""Tokens around an answer and what is said to it."""
 MILLION = 1_000_000
 SENT = ("authorization", "content-type", "accept")
 """Headers that leave; what the library tells of the machine does not."""
@@ -67,6 +70,12 @@ class OpenAiLabeller:
         self._outside = outside
         self._client: AsyncOpenAI | None = None
 
+    def most(self, book: Book) -> Decimal:
+        """All answers, each as long as it may be: what is told is no more tokens than it has bytes."""
+        told = len(msgspec.json.encode((_messages(book), RESPONSE_FORMAT)))
+        again = sum(range(MOST_ANSWERS)) * (MOST_TOKENS + LONGEST_FAULTS + ROUND)
+        return self._cost(MOST_ANSWERS * told + again, MOST_ANSWERS * MOST_TOKENS)
+
     async def label(self, book: Book) -> Labelling:
         bill = [Used()]
         try:
@@ -82,10 +91,7 @@ class OpenAiLabeller:
 
     async def _judgement(self, book: Book, bill: list[Used]) -> Judgement | None:
         """What the model says, after at most three answers; the last line of the bill is what they took."""
-        messages: list[Any] = [
-            {"role": "system", "content": INSTRUCTIONS},
-            {"role": "user", "content": msgspec.json.encode(_told(book)).decode()},
-        ]
+        messages = _messages(book)
         for _ in range(MOST_ANSWERS):
             said = await self._ask(messages)
             bill.append(self._with(bill[-1], said))
@@ -136,11 +142,12 @@ class OpenAiLabeller:
         return self._client
 
     def _with(self, used: Used, said: "_Said") -> Used:
+        cost = self._cost(said.input_tokens, said.output_tokens)
+        return Used(used.input_tokens + said.input_tokens, used.output_tokens + said.output_tokens, used.cost + cost)
+
+    def _cost(self, told: int, answered: int) -> Decimal:
         prices = self._settings.labeller_input_price, self._settings.labeller_output_price
-        cost = (said.input_tokens * prices[0] + said.output_tokens * prices[1]) / MILLION
-        return Used(
-            used.input_tokens + said.input_tokens, used.output_tokens + said.output_tokens, used.cost + round(cost, 6)
-        )
+        return round((told * prices[0] + answered * prices[1]) / MILLION, 6)
 
 
 def _transport(outside: Outside, seconds: float) -> "httpx2.AsyncBaseTransport":
@@ -179,6 +186,13 @@ def _said(completion: Any) -> _Said:
     return _Said(text, asked, answered)
 
 
+def _messages(book: Book) -> list[Any]:
+    return [
+        {"role": "system", "content": INSTRUCTIONS},
+        {"role": "user", "content": msgspec.json.encode(_told(book)).decode()},
+    ]
+
+
 def _told(book: Book) -> dict[str, Any]:
     return {
         "title": book.title,
@@ -196,7 +210,7 @@ def _told(book: Book) -> dict[str, Any]:
 
 def _faults(error: ValidationError) -> str:
     found = error.errors(include_url=False, include_input=False, include_context=False)[:MOST_FAULTS]
-    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'answer'}: {each['msg']}" for each in found)
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'answer'}: {each['msg']}" for each in found)[:LONGEST_FAULTS]
 
 
 def _strict(schema: Any) -> Any:

@@ -71,6 +71,10 @@ class Labeller(Protocol):
         """As whose word its labels are kept."""
         ...
 
+    def most(self, book: Book) -> Decimal:
+        """What a look at a book may cost at most, in US dollars."""
+        ...
+
     async def label(self, book: Book) -> Labelling:
         """What it says of a book. Raises `Refused` or `Unavailable`."""
         ...

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from functools import lru_cache
 
 from app.core.text import fold
@@ -28,6 +29,9 @@ class Local:
     name = "local"
     model = "rules-1"
     origin = LabelOrigin.RULES
+
+    def most(self, book: Book) -> Decimal:
+        return Decimal(0)
 
     async def label(self, book: Book) -> Labelling:
         return Labelling(judge(book))

@@ -60,6 +60,22 @@ class LabellingRun(Base):
     __acl__ = Acl((Allow, "role:admin", All))
 
 
+class LabellingReservation(Base):
+    """Money of the day's budget that a task may spend: at most so much, or, once that is known, what it did spend.
+
+    It counts beside the cost of the day's runs until its task stores those, or it expires with its worker.
+    `reserve_labelling` makes one, if the budget covers it (alembic/versions/20261204_review.py).
+    """
+
+    __tablename__ = "labelling_reservations"
+    __table_args__ = (CheckConstraint("amount >= 0", name="nothing_is_given_back"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    task_id: Mapped[UUID] = mapped_column(index=True)
+    amount: Mapped[Decimal] = mapped_column(Numeric(12, 6))
+    expires_at: Mapped[datetime]
+
+
 class LabelReview(Base):
     """How much it matters that a person looks at a work's labels: how many libraries hold it, times ``doubt``.
 

@@ -14,7 +14,9 @@ SELECT w.id, concat_ws(' ', w.leading_article, w.title) || coalesce(': ' || w.su
 """
 """What is known of these works: title, info, authors, series, and the infos of their editions."""
 
-SPENT_TODAY = "SELECT coalesce(sum(cost), 0) FROM labelling_runs WHERE at >= date_trunc('day', now())"
+RESERVE = "SELECT reserve_labelling(%(task)s, %(most)s, %(budget)s, %(lapse)s)"
+SETTLE = "UPDATE labelling_reservations SET amount = %(cost)s WHERE id = %(id)s"
+HAND_IN = "DELETE FROM labelling_reservations WHERE task_id = %s"
 
 RUNS = """
 INSERT INTO labelling_runs (work_id, task_id, labeller, model, outcome, input_tokens, output_tokens, cost, certainty)

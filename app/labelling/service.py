@@ -21,6 +21,7 @@ from app.events.models import EventLevel
 from app.labelling import queries
 from app.labelling.labellers import MOST_EDITIONS, Book, Labeller, Labellers, Refused, Unavailable, Used, book_of
 from app.labelling.models import RunOutcome
+from app.labelling.money import hand_in, reserve, settle
 from app.labelling.saying import labels_of
 from app.labelling.schemas import Judgement, LabellingQueued
 from app.labels.models import LabelGroup, LabelOrigin
@@ -51,17 +52,12 @@ class Run:
 class Sitting:
     """An attempt at many works: what has been said, and what remains to be asked."""
 
+    work: Work[Any]
     labellers: Labellers
-    spent: Decimal
     runs: dict[int, list[Run]] = field(default_factory=dict)
     left: list[int] = field(default_factory=list)
     unreached: list[int] = field(default_factory=list)
     until: float = field(default_factory=lambda: time.monotonic() + BEGINNING)
-
-    @property
-    def has_money(self) -> bool:
-        budget = self.labellers.daily_budget
-        return budget is None or self.spent < budget
 
 
 async def queue_labelling(
@@ -107,14 +103,14 @@ async def generate_labels(work: Work[GenerateLabels], labellers: Labellers) -> N
     async with work.reading() as session:
         books = await read_books(session, work.task.work_ids)
         labels = await read_labels(session, books)
-        (spent,) = await (await driver_of(session).execute(queries.SPENT_TODAY)).fetchone() or (Decimal(0),)
-    asked = Sitting(labellers, spent)
+    asked = Sitting(work, labellers)
     wanted = [id_ for id_ in books if _is_wanted(labels[id_], labellers.first.origin, again=work.task.again)]
     await _ask(asked, {id_: books[id_] for id_ in wanted})
     if asked.unreached and not asked.runs:
         raise Unavailable
     async with work.applying() as session:
         changed = await _store(session, work, asked.runs)
+        await hand_in(session, work, labellers)
         again = work.task.again
         if asked.left:
             await enqueue(session, GenerateLabels(work_ids=asked.left, again=again), account=work.account)
@@ -162,22 +158,33 @@ async def _ask(asked: Sitting, books: Mapping[int, Book]) -> None:
 
 async def _ask_about(asked: Sitting, work_id: int, book: Book) -> None:
     """Ask the first labeller while there is money, and the other one where it has nothing to say."""
-    runs = []
-    if asked.has_money:
-        try:
-            judgement, used = await asked.labellers.first.label(book)
-            runs = [Run(asked.labellers.first, used, judgement)]
-        except Refused as refusal:
-            used = refusal.used
-            runs = [Run(asked.labellers.first, used, None)]
-        except Unavailable:
-            asked.unreached.append(work_id)
-            return
-        asked.spent += used.cost
+    try:
+        runs = await _ask_first(asked, book)
+    except Unavailable:
+        asked.unreached.append(work_id)
+        return
     if not runs or runs[0].judgement is None:
         judgement, used = await asked.labellers.otherwise.label(book)
         runs.append(Run(asked.labellers.otherwise, used, judgement))
     asked.runs[work_id] = runs
+
+
+async def _ask_first(asked: Sitting, book: Book) -> list[Run]:
+    """What the first labeller says of a book, for money that is set aside; none where there is not enough."""
+    first = asked.labellers.first
+    reserved = await reserve(asked.work, asked.labellers, book)
+    if reserved is None:
+        return []
+    judgement: Judgement | None = None
+    try:
+        judgement, used = await first.label(book)
+    except Refused as refusal:
+        used = refusal.used
+    except Unavailable:
+        await settle(asked.work, reserved, Decimal(0))
+        raise
+    await settle(asked.work, reserved, used.cost)
+    return [Run(first, used, judgement)]
 
 
 async def _store(session: AsyncSession, work: Work[Any], runs: Mapping[int, Sequence[Run]]) -> list[int]:

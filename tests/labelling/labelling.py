@@ -76,9 +76,11 @@ class Model:
     asked: list[Json] = field(default_factory=list)
     headers: list[Json] = field(default_factory=list)
     url: str = ""
+    is_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def complete(self, request: Request) -> Response:
         self.asked.append(await request.json())
+        self.is_asked.set()
         self.headers.append(dict(request.headers))
         await asyncio.sleep(self.pause)
         said = self.says.pop(0) if len(self.says) > 1 else self.says[0]
