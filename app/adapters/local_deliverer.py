@@ -94,17 +94,17 @@ class Deliverer:
         async with _listening(self._settings.dsn, self._wake) as connection:
             while True:
                 self._wake.clear()
-                if free := self._most - len(self._in_flight):
-                    values = {"in_flight": list(self._in_flight), "places": min(free, STEP)}
-                    due = await (await connection.execute(DUE, values)).fetchall()
-                    for id_, kind in due:
-                        self._in_flight[id_] = asyncio.create_task(self._deliver(client, id_, kind))
-                    if due:
-                        await asyncio.sleep(len(due) / RATE)
-                        continue
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOKS_EVERY):
-                        await self._wake.wait()
+                places = min(self._most - len(self._in_flight), STEP)
+                values = {"in_flight": list(self._in_flight), "places": places}
+                due = await (await connection.execute(DUE, values)).fetchall()
+                for id_, kind in due:
+                    self._in_flight[id_] = asyncio.create_task(self._deliver(client, id_, kind))
+                if due:
+                    await asyncio.sleep(len(due) / RATE)
+                else:
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(LOOKS_EVERY):
+                            await self._wake.wait()
                 if self._away:
                     longest = min(FIRST_PAUSE * 2**self._away, LONGEST_PAUSE)
                     await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311  no secret
